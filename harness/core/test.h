@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The kernel's own kselftest harness, with checks that name their rule.
+ *
+ * kselftest_harness.h comes from the kernel source in use. This header changes two things of it:
+ * its one reporting primitive, so that a failed EXPECT_* or ASSERT_* prints rule, expression,
+ * expected, observed and errno name (core/check.h); and main(), which can also list the tests.
+ * A test program is one file that includes this header and ends with NIT_TEST_MAIN.
+ */
+#ifndef NIT_CORE_TEST_H
+#define NIT_CORE_TEST_H
+
+#include "kselftest_harness.h"
+
+#include "check.h"
+#include "prng.h"
+
+/* Emulated machines are slow, debug kernels on them slower: NIT_TIMEOUT_SCALE at build time. */
+#ifndef NIT_TEST_TIMEOUT
+#define NIT_TEST_TIMEOUT 120
+#endif
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT NIT_TEST_TIMEOUT
+
+/** RULE() - the following checks of this test stand for rule @id of rules.tsv */
+#define RULE(id) check_rule(id)
+
+#undef __EXPECT
+#define __EXPECT(_expected, _expected_str, _seen, _seen_str, _t, _assert) do { \
+	__typeof__(_expected) __exp = (_expected); \
+	__typeof__(_seen) __seen = (_seen); \
+	check_count(); \
+	if (!(__exp _t __seen)) { \
+		check_failed(&(struct check){ \
+			.file = __FILE__, .line = __LINE__, .op = #_t, \
+			.expected_expr = _expected_str, .observed_expr = _seen_str, \
+			.expected = (uintmax_t)__exp, .observed = (uintmax_t)__seen, \
+			.expected_signed = is_signed_var(__exp), \
+			.observed_signed = is_signed_var(__seen), \
+		}); \
+		_metadata->exit_code = KSFT_FAIL; \
+		_metadata->trigger = 1; \
+	} \
+} while (0); OPTIONAL_HANDLER(_assert)
+
+/*
+ * One name a line, as the results spell it. A fixture without variants has one unnamed variant.
+ */
+static inline int nit_list_tests(void)
+{
+	struct __fixture_variant_metadata unnamed = { .name = "" }, *variant;
+	struct __fixture_metadata *fixture;
+	struct __test_metadata *test;
+
+	for (fixture = __fixture_list; fixture; fixture = fixture->next)
+		for (variant = fixture->variant ?: &unnamed; variant; variant = variant->next)
+			for (test = fixture->tests; test; test = test->next)
+				printf("%s%s%s.%s\n", fixture->name, variant->name[0] ? "." : "",
+				       variant->name, test->name);
+	return 0;
+}
+
+/** NIT_TEST_MAIN - instead of TEST_HARNESS_MAIN; "--list-tests" prints the names */
+#define NIT_TEST_MAIN \
+	int main(int argc, char **argv) \
+	{ \
+		if (argc == 2 && !strcmp(argv[1], "--list-tests")) \
+			return nit_list_tests(); \
+		check_begin(); \
+		return test_harness_run(argc, argv); \
+	}
+
+#endif
