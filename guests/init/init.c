@@ -22,7 +22,9 @@
  * After a splat the kernel is not to be trusted: the result of the running test is still
  * reported, then the guest reboots and the runner goes on with the next test in a fresh one.
  */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

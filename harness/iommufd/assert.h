@@ -37,6 +37,13 @@
 #define vdevice_alloc(_iommufd, _viommu_id, _dev_id, _virt_id) \
 	ASSERT_NEW_ID(__vdevice_alloc(_iommufd, _viommu_id, _dev_id, _virt_id, &id))
 
+/* The two event queues; the open file goes to *_fd */
+#define fault_queue_alloc(_iommufd, _fd) \
+	ASSERT_NEW_ID(__fault_queue_alloc(_iommufd, &id, _fd))
+
+#define veventq_alloc(_iommufd, _viommu_id, _type, _depth, _fd) \
+	ASSERT_NEW_ID(__veventq_alloc(_iommufd, _viommu_id, _type, _depth, &id, _fd))
+
 #define iommufd_destroy(_iommufd, _id) ASSERT_EQ(0, __iommufd_destroy(_iommufd, _id))
 
 #define mock_device_create(_iommufd, _pt_id, _flags) ({ \

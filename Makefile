@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# What a person types. run.sh does the work: it knows the kernel, the cache and the compilers.
+
+all:
+	./run.sh --setup
+
+# The project's own tests; CHECK= names some of tests/*/
+check:
+	tests/check.bash $(CHECK)
+
+# The suites as a kselftest collection, in the layout that run_kselftest.sh reads
+install-kselftest:
+	@test -n "$(DESTDIR)" || { echo "usage: make install-kselftest DESTDIR=DIR [KERNEL=DIR] [ARCH=A]" >&2; exit 2; }
+	./run.sh --install-kselftest $(DESTDIR) $(if $(KERNEL),--kernel $(KERNEL)) $(if $(ARCH),--arch $(ARCH))
+
+clean:
+	rm -rf build results/2*
+
+.PHONY: all check install-kselftest clean

@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+# A kernel goes in, a verdict comes out. `./run.sh --help` says how; README.md says more.
+set -uo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=runner/say.bash
+source "$ROOT/runner/say.bash"
+# shellcheck source=runner/cache.bash
+source "$ROOT/runner/cache.bash"
+# shellcheck source=runner/host.bash
+source "$ROOT/runner/host.bash"
+# shellcheck source=runner/table.bash
+source "$ROOT/runner/table.bash"
+# shellcheck source=runner/debian.bash
+source "$ROOT/runner/debian.bash"
+# shellcheck source=runner/qemu.bash
+source "$ROOT/runner/qemu.bash"
+# shellcheck source=runner/kernel.bash
+source "$ROOT/runner/kernel.bash"
+# shellcheck source=runner/programs.bash
+source "$ROOT/runner/programs.bash"
+# shellcheck source=runner/guest.bash
+source "$ROOT/runner/guest.bash"
+# shellcheck source=runner/plan.bash
+source "$ROOT/runner/plan.bash"
+# shellcheck source=runner/options.bash
+source "$ROOT/runner/options.bash"
+# shellcheck source=runner/results.bash
+source "$ROOT/runner/results.bash"
+# shellcheck source=runner/coverage.bash
+source "$ROOT/runner/coverage.bash"
+# shellcheck source=runner/verdict.bash
+source "$ROOT/runner/verdict.bash"
+
+main() {
+	tables_read
+	options_read "$@"
+	cache_open
+	[[ -z $OPT_CLEAN_CACHE ]] || { cache_clean; exit 0; }
+	cache_use
+	WORK=$(mktemp -d "${TMPDIR:-/tmp}/nit.XXXXXX") ||
+		die "cannot make a temporary directory in ${TMPDIR:-/tmp}" "TMPDIR chooses another place"
+	set_up
+	case $OPT_ACTION in
+	setup) ;;
+	list) plan_list ;;
+	rules) verdict_rules ;;
+	install-kselftest) programs_install "$OPT_DESTDIR" ;;
+	run) run_tests ;;
+	esac
+}
+
+set_up() {
+	local arch
+
+	host_need jq=jq setpriv=util-linux cpio=cpio flock=util-linux
+	kernel_setup "$OPT_KERNEL" "${OPT_ARCHES[@]}"
+	for arch in "${OPT_ARCHES[@]}"; do
+		programs_build "$arch" "${OPT_SUITES[@]}"
+	done
+	[[ -n ${PROGRAMS[$HOST_ARCH]-} ]] || programs_build "$HOST_ARCH" "${OPT_SUITES[@]}"
+	[[ $OPT_ACTION == run || $OPT_ACTION == setup ]] || return 0
+	qemu_setup "${OPT_ARCHES[@]}"
+	for arch in "${OPT_ARCHES[@]}"; do
+		ACCEL[$arch]=$(qemu_accel "$arch")
+	done
+}
+
+run_tests() {
+	plan_make "$WORK/plan.tsv"
+	verdict_open
+	cp "$WORK/plan.tsv" "$RUN_DIR/plan.tsv" || die "cannot write $RUN_DIR" "is there space?"
+	plan_run "$RUN_DIR"
+	verdict_write
+	verdict_status
+}
+
+# Whatever ends us: no process, no temporary directory, no half-made cache entry stays behind.
+clean_up() {
+	trap '' INT TERM HUP
+	jobs_kill
+	cache_abandon
+	[[ -z ${WORK-} ]] || rm -rf "$WORK"
+}
+
+declare -A ACCEL=()
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+trap 'exit 129' HUP
+main "$@"

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# One guest: boot it with a list of tests, listen to its port, and boot it again for the rest when it
+# dies. guests/init/init.c is the other end; its header comment has the words of the port.
+
+readonly STALL=${NIT_STALL:-180}	# s without a word from the guest: longer than any test may take
+readonly PORT_LIMIT=${NIT_PORT_LIMIT:-400000}	# lines of one boot
+readonly CONSOLE_LIMIT=${NIT_CONSOLE_LIMIT:-16M}
+readonly EXCERPT=60		# console lines attached to a death
+
+# guest_run MACHINE REPEAT TESTS DIR BOOT: TESTS has lines "suite<TAB>program<TAB>test".
+# Boots are numbered from BOOT + 1. Writes DIR/{raw,console}/MACHINE.REPEAT.BOOT.log
+guest_run() {
+	local machine=$1 repeat=$2 tests=$3 dir=$4 boot=$5 raw deadline=$((SECONDS + OPT_TIMEOUT))
+
+	while [[ -s $tests ]]; do
+		((++boot))
+		raw=$dir/raw/$machine.$repeat.$boot.log
+		guest_boot "$machine" "$tests" "$dir" "$machine.$repeat.$boot" "$deadline"
+		guest_left "$raw" "$tests" >"$tests.left"
+		# A boot that settled nothing will not the next time either.
+		! cmp -s "$tests" "$tests.left" || break
+		mv "$tests.left" "$tests"
+		((SECONDS < deadline)) || break
+	done
+}
+
+# guest_left RAW TESTS: prints the tests that this boot neither finished nor died in
+guest_left() {
+	awk -F '\t' '
+	FNR == NR {
+		split($0, word, " ")
+		if (word[2] == "begin") {
+			name = word[3]
+		} else if (word[2] == "end") {
+			ended[name] = 1
+		} else if (word[2] == "out" && match($0, / out (not )?ok [0-9]+ /)) {
+			result = substr($0, RSTART + RLENGTH)
+			sub(/ # .*/, "", result)
+			settled[name "." result] = 1
+		} else if (word[2] == "out" && match($0, /out # +RUN +/)) {
+			result = substr($0, RSTART + RLENGTH)
+			sub(/ \.\.\.$/, "", result)
+			settled[name "." result] = 1
+		}
+		next
+	}
+	!(($1 "." $2 "." $3) in settled) && !(($1 "." $2) in ended)
+	' <(tr -d '\r' <"$1") "$2"
+}
+
+# guest_plan MACHINE TESTS: prints what guests/init should do
+guest_plan() {
+	local machine=$1 arch=${MACHINE[$1.arch]}
+
+	printf 'port %s\nenv NIT_SEED=%s\n' "${ARCH[$arch.port]}" "$OPT_SEED"
+	program_env | sed 's/^/env /'
+	[[ -z $OPT_COVERAGE ]] || echo 'write /sys/kernel/debug/gcov/reset 1'
+	awk -F '\t' '
+	{ program = $1 "." $2; path[program] = $1 "/" $2; tests[program] = tests[program] " -r " $3 }
+	!seen[program]++ { order[++n] = program }
+	END {
+		for (i = 1; i <= n; i++)
+			print "run " order[i] " /nit/bin/" path[order[i]] tests[order[i]]
+	}' "$2"
+	[[ -z $OPT_COVERAGE ]] || echo 'send gcov /sys/kernel/debug/gcov'
+}
+
+# guest_initramfs ARCH PLAN TESTS FILE: init, the programs that are needed, and the plan
+guest_initramfs() {
+	local arch=$1 plan=$2 tests=$3 file=$4 tree=$4.d program
+
+	rm -rf "$tree"
+	mkdir -p "$tree/nit/bin"
+	ln "${PROGRAMS[$arch]}/init" "$tree/init"
+	cut -f 1,2 --output-delimiter=/ "$tests" | sort -u | while read -r program; do
+		mkdir -p "$tree/nit/bin/${program%/*}"
+		ln "${PROGRAMS[$arch]}/$program" "$tree/nit/bin/$program"
+	done
+	[[ ! -d ${PROGRAMS[$arch]}/lib ]] || cp -a "${PROGRAMS[$arch]}/lib/." "$tree/"
+	cp "$plan" "$tree/nit/plan"
+	(cd "$tree" && find . -mindepth 1 | sed 's,^\./,,' | LC_ALL=C sort |
+		cpio -o -H newc --quiet) >"$file" || return
+	rm -rf "$tree"
+}
+
+# guest_command MACHINE KERNEL INITRAMFS CONSOLE: sets GUEST to the QEMU command line
+guest_command() {
+	local machine=$1 arch=${MACHINE[$1.arch]} memory=${MACHINE[$1.memory]} append
+
+	[[ -z $OPT_DEBUG ]] || memory=$((memory * 2))	# KASAN's shadow and quarantine
+	append="console=${ARCH[$arch.console]} panic=-1 oops=panic hung_task_panic=1 loglevel=6"
+	# shellcheck disable=SC2206 # words
+	GUEST=(${QEMU[$arch]} -M "${ARCH[$arch.machine]}" -accel "${ACCEL[$arch]}"
+		-cpu "${MACHINE[$machine.cpu]}" -smp "${MACHINE[$machine.cpus]}" -m "$memory"
+		-nodefaults -display none -no-reboot -serial "file:$4" -serial stdio
+		-kernel "$2" -initrd "$3" ${MACHINE[$machine.options]-}
+		-append "$append ${MACHINE[$machine.append]-}")
+}
+
+# guest_boot MACHINE TESTS DIR NAME DEADLINE: one boot, from start to end
+guest_boot() {
+	local machine=$1 tests=$2 dir=$3 name=$4 deadline=$5 arch=${MACHINE[$1.arch]}
+	local raw=$3/raw/$4.log console=$3/console/$4.log files=$WORK/$4 console_pid
+
+	mkdir -p "$files"
+	guest_plan "$machine" "$tests" >"$files/plan"
+	guest_initramfs "$arch" "$files/plan" "$tests" "$files/initramfs" ||
+		die "cannot write $files/initramfs" "is there space? TMPDIR chooses another place"
+	mkfifo "$files/console"
+	guest_console "$files/console" "$console" &
+	console_pid=$!
+	guest_command "$machine" "${KERNEL[$arch.image]}" "$files/initramfs" "$files/console"
+	printf '%q ' "${GUEST[@]}" >"$dir/console/$name.command"
+	guest_listen "$raw" "$deadline" || echo "$LISTENED" >"$files/died"
+	exec {CONSOLE}<>"$files/console"	# for a QEMU that never opened it: the reader must see an end
+	exec {CONSOLE}>&-
+	wait "$console_pid"
+	guest_obituary "$raw" "$console" "$files/died"
+	rm -rf "$files"
+}
+
+# guest_console FIFO FILE: keep the console, but not all of a flood
+guest_console() {
+	{
+		head -c "$CONSOLE_LIMIT" >"$2"
+		cat >/dev/null
+	} <"$1"
+}
+
+# guest_listen RAW DEADLINE: copy the port until the guest ends. Sets LISTENED to what is wrong.
+# QEMU dies with this shell, however that ends.
+guest_listen() {
+	local raw=$1 deadline=$2 line lines=0 status left pid
+
+	LISTENED=
+	: >"$raw"
+	exec {PORT}< <(exec setpriv --pdeathsig KILL "${GUEST[@]}" </dev/null 2>&1)
+	pid=$!
+	while :; do
+		left=$((deadline - SECONDS))
+		((left > 0)) || { LISTENED="timeout"; break; }
+		IFS= read -r -t $((left < STALL ? left : STALL)) -u "$PORT" line
+		status=$?
+		if ((status > 128)); then
+			((left <= STALL)) && LISTENED="timeout" || LISTENED="hang"
+			break
+		elif ((status)); then
+			break
+		fi
+		((++lines < PORT_LIMIT)) || { LISTENED="flood"; break; }
+		printf '%s\n' "${line%$'\r'}" || { LISTENED="disk"; break; }
+	done >>"$raw"
+	[[ -z $LISTENED ]] || kill -KILL "$pid" 2>/dev/null
+	exec {PORT}<&-
+	wait "$pid" 2>/dev/null
+	[[ -z $LISTENED ]]
+}
+
+# A boot ends well by "done", or by init's reboot after a splat. Else say how it died, with the console.
+guest_obituary() {
+	local raw=$1 console=$2 died=$3 reason=
+
+	[[ ! -s $died ]] || reason=$(<"$died")
+	if [[ -z $reason ]]; then
+		! grep -qE '^[0-9.]+ (done|splat)( |$)' "$raw" || return 0
+		reason="exit"
+		! grep -aqE 'Kernel panic|Oops|BUG:' "$console" || reason=panic
+	fi
+	{
+		tr -d '\r' <"$console" | tail -n "$EXCERPT" | sed 's/^/0 console /'
+		echo "0 died $reason"
+	} >>"$raw"
+}

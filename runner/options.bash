@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# The command line of run.sh. A wrong one ends with exit status 2 and says what would be right.
+
+usage() {
+	cat <<-END
+	Usage: ./run.sh [OPTION]...
+	Test a kernel's nested IOMMU translation and invalidation, and say which promises it keeps.
+
+	What to test
+	  --kernel DIR        a kernel source tree: built out of tree, incrementally
+	  --kernel FILE       a bzImage or Image, taken as it is
+	                      (default: the newest linux-source of Debian $DEBIAN_SUITE-backports)
+	  --arch A[,B]        architectures: ${ARCHES[*]} (default: the host's, $HOST_ARCH)
+	  --debug             build with KASAN, lockdep, UBSAN, KFENCE, DEBUG_OBJECTS
+	  --coverage          build with GCOV for drivers/iommu/iommufd; report lines and branches
+	  --sanitize LIST     build the test programs with gcc's -fsanitize=LIST
+
+	Which tests
+	  --target T          what carries the tests: guest (default)
+	  --suite S[,T]       suites: $(suites_all | xargs)
+	  --test GLOB         only tests whose name, or a run of whole parts of it, matches
+	  --repeat N          run everything N times; prints the flake rate
+	  --seed N            seed of everything random (default 0x5eed1234)
+	  --timeout SECONDS   bound of one guest, all its reboots included (default $TIMEOUT)
+	  --jobs N            guests at a time (default: one for each CPU)
+
+	Instead of running
+	  --list              the tests, one a line
+	  --rules             the rules, and which tests stand for them
+	  --setup             fetch and build everything, run nothing
+	  --install-kselftest DIR   install the suites as a kselftest collection
+	  --clean-cache       remove $CACHE
+	  --help, --version
+
+	  --results DIR       where the results go (default results/<date>; results/latest points there)
+
+	Environment: NIT_MIRROR (Debian mirror), XDG_CACHE_HOME (cache), TMPDIR (guest images), NO_COLOR,
+	NIT_STALL (seconds of silence that count as a hang), and NIT_* of the test programs: docs/tests.md
+
+	Exit status: 0 passed, 1 a test failed, 2 could not run, 4 every test was skipped
+	END
+}
+
+# Another directory of suites, in the same layout: the project tests its runner with one
+SUITES_DIR=${NIT_SUITES:-$ROOT/suites}
+
+readonly TIMEOUT=1200
+readonly NIT_VERSION=0.1
+
+suites_all() {
+	local dir
+
+	for dir in "$SUITES_DIR"/*/; do
+		basename "$dir"
+	done
+}
+
+options_default() {
+	OPT_ACTION=run OPT_KERNEL='' OPT_DEBUG='' OPT_COVERAGE='' OPT_SANITIZE='' OPT_CLEAN_CACHE=''
+	OPT_TEST='*' OPT_REPEAT=1 OPT_SEED=0x5eed1234 OPT_TIMEOUT=$TIMEOUT OPT_JOBS=$(nproc)
+	OPT_RESULTS='' OPT_DESTDIR='' OPT_TARGET=guest
+	OPT_ARCHES=("$HOST_ARCH")
+	OPT_SUITES=(uapi)
+}
+
+options_read() {
+	local option value has_value
+
+	options_default
+	OPT_COMMAND=$*
+	while (($#)); do
+		option=$1 value='' has_value=
+		shift
+		if [[ $option == --*=* ]]; then
+			value=${option#*=} option=${option%%=*} has_value=1
+		fi
+		case $option in
+		--debug | --coverage | --list | --rules | --setup | --clean-cache | --help | -h | --version)
+			[[ -z $has_value ]] || die "$option takes no value"
+			option_flag "$option"
+			;;
+		--kernel | --arch | --sanitize | --target | --suite | --test | --repeat | --seed | \
+			--timeout | --jobs | --results | --install-kselftest)
+			if [[ -z $has_value ]]; then
+				(($#)) || die "$option needs a value" "./run.sh --help shows which"
+				value=$1
+				shift
+			fi
+			option_value "$option" "$value"
+			;;
+		*)
+			die "unknown option '$option'" "./run.sh --help lists the options"
+			;;
+		esac
+	done
+}
+
+option_flag() {
+	case $1 in
+	--debug) OPT_DEBUG=1 ;;
+	--coverage) OPT_COVERAGE=1 ;;
+	--list | --rules | --setup) OPT_ACTION=${1#--} ;;
+	--clean-cache) OPT_CLEAN_CACHE=1 ;;
+	--help | -h)
+		usage
+		exit 0
+		;;
+	--version)
+		echo "nit $NIT_VERSION"
+		exit 0
+		;;
+	esac
+}
+
+option_value() {
+	local option=$1 value=$2
+
+	[[ -n $value ]] || die "$option: the value is empty"
+	case $option in
+	--kernel)
+		[[ -e $value ]] || die "--kernel $value: no such file or directory" \
+			"expected a kernel source tree, or a bzImage or Image"
+		OPT_KERNEL=$value
+		;;
+	--arch) option_words OPT_ARCHES "$option" "$value" "${ARCHES[*]}" ;;
+	--suite) option_words OPT_SUITES "$option" "$value" "$(suites_all | xargs)" ;;
+	--target) option_words OPT_TARGET "$option" "$value" guest ;;
+	--test) OPT_TEST=$value ;;
+	--sanitize) OPT_SANITIZE=$value ;;
+	--repeat) option_number OPT_REPEAT "$option" "$value" 1 1000 ;;
+	--timeout) option_number OPT_TIMEOUT "$option" "$value" 1 1000000 ;;
+	--jobs) option_number OPT_JOBS "$option" "$value" 1 1024 ;;
+	--seed)
+		[[ $value =~ ^(0x[0-9a-fA-F]{1,16}|[0-9]{1,18})$ ]] ||
+			die "--seed $value: not a 64-bit number" "for instance --seed 0x5eed1234"
+		OPT_SEED=$value
+		;;
+	--results) OPT_RESULTS=$value ;;
+	--install-kselftest)
+		OPT_ACTION=install-kselftest
+		OPT_DESTDIR=$value
+		;;
+	esac
+}
+
+# option_words VARIABLE OPTION A,B "KNOWN...": each of the words must be known; doubles count once
+option_words() {
+	local -n words=$1
+	local word seen=" "
+
+	words=()
+	for word in ${3//,/ }; do
+		[[ " $4 " == *" $word "* ]] || die "$2: unknown '$word'" "expected one of: $4"
+		[[ $seen == *" $word "* ]] || words+=("$word")
+		seen+="$word "
+	done
+	((${#words[@]})) || die "$2: the value is empty" "expected one of: $4"
+}
+
+option_number() {
+	local -n number=$1
+
+	[[ $3 =~ ^[0-9]{1,9}$ ]] && ((10#$3 >= $4 && 10#$3 <= $5)) ||
+		die "$2 $3: not a number from $4 to $5"
+	number=$((10#$3))
+}

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# Which tests run on which machine, and the running of all of them.
+
+# plan_tests: prints "suite<TAB>program<TAB>test" for what --suite and --test select
+plan_tests() {
+	local suite
+
+	for suite in "${OPT_SUITES[@]}"; do
+		programs_list "$suite" || exit
+	done | plan_match "$OPT_TEST"
+}
+
+# A glob matches a run of whole dot-separated parts of suite.program.fixture.variant.test.
+plan_match() {
+	local glob=$1 suite program test
+
+	while IFS=$'\t' read -r suite program test; do
+		# shellcheck disable=SC2053 # a pattern
+		[[ .$suite.$program.$test. != *.$glob.* ]] ||
+			printf '%s\t%s\t%s\n' "$suite" "$program" "$test"
+	done
+}
+
+# plan_make FILE: "machine<TAB>arch<TAB>suite<TAB>program<TAB>test<TAB>repeat"
+plan_make() {
+	local arch suite machine
+
+	plan_tests >"$WORK/tests" || exit "$EXIT_USAGE"
+	[[ -s $WORK/tests ]] || die "--test '$OPT_TEST' matches no test" "./run.sh --list shows them"
+	for arch in "${OPT_ARCHES[@]}"; do
+		for suite in "${OPT_SUITES[@]}"; do
+			for machine in $(machines_for "$suite" "$arch"); do
+				plan_machine "$machine" "$arch" "$suite"
+			done
+		done
+	done >"$1"
+	[[ -s $1 ]] || die "no machine runs ${OPT_SUITES[*]} on ${OPT_ARCHES[*]}" "see guests/machines/"
+}
+
+plan_machine() {
+	local repeat
+
+	for ((repeat = 1; repeat <= OPT_REPEAT; repeat++)); do
+		awk -F '\t' -v OFS='\t' -v machine="$1" -v arch="$2" -v suite="$3" -v repeat="$repeat" \
+			'$1 == suite { print machine, arch, $1, $2, $3, repeat }' "$WORK/tests"
+	done
+}
+
+plan_list() {
+	plan_tests | tr '\t' .
+}
+
+# plan_run DIR: all guests, OPT_JOBS at a time
+plan_run() {
+	local dir=$1 machine repeat shard started=0 total shards
+
+	PLAN_BROKEN=
+	mkdir -p "$dir/raw" "$dir/console" || die "cannot write $dir"
+	total=$(cut -f 1,6 "$WORK/plan.tsv" | sort -u | wc -l)
+	shards=$((total < OPT_JOBS ? (OPT_JOBS + total - 1) / total : 1))
+	while IFS=$'\t' read -r machine repeat; do
+		for ((shard = 0; shard < shards; shard++)); do
+			((++started))
+			plan_shard "$machine" "$repeat" "$shard" "$shards" >"$WORK/shard.$started"
+			[[ -s $WORK/shard.$started ]] || continue
+			((${#JOBS[@]} < OPT_JOBS)) || plan_reap
+			spawn guest_run "$machine" "$repeat" "$WORK/shard.$started" "$dir" $((shard * 1000))
+		done
+	done < <(cut -f 1,6 "$WORK/plan.tsv" | sort -u)
+	while ((${#JOBS[@]})); do
+		plan_reap
+	done
+	[[ -z $PLAN_BROKEN ]] || die "a guest could not be run; what is known so far is in $dir"
+}
+
+# plan_shard MACHINE REPEAT SHARD SHARDS: every SHARDS-th program of this machine
+plan_shard() {
+	awk -F '\t' -v OFS='\t' -v machine="$1" -v repeat="$2" -v shard="$3" -v shards="$4" '
+	$1 == machine && $6 == repeat {
+		if (!(($3, $4) in nth))
+			nth[$3, $4] = n++
+		if (nth[$3, $4] % shards == shard)
+			print $3, $4, $5
+	}' "$WORK/plan.tsv"
+}
+
+# Wait for one of the guests, whichever ends first
+plan_reap() {
+	local pid
+
+	if [[ -t 2 ]]; then
+		plan_watch
+	else
+		wait -n -p pid "${!JOBS[@]}" || PLAN_BROKEN=1
+		unset "JOBS[$pid]"
+	fi
+}
+
+# The same, with a live counter of results
+plan_watch() {
+	local pid results
+
+	while :; do
+		for pid in "${!JOBS[@]}"; do
+			kill -0 "$pid" 2>/dev/null || { reap "$pid" || PLAN_BROKEN=1; printf '\r\033[K' >&2; return; }
+		done
+		results=$(cat "$RUN_DIR"/raw/*.log 2>/dev/null | grep -acE ' out (not )?ok [0-9]')
+		printf '\r==> %d of %d tests  %d s ' "$results" "$(wc -l <"$WORK/plan.tsv")" \
+			$((SECONDS - RUN_STARTED)) >&2
+		sleep 0.5
+	done
+}

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# How the test programs are compiled; called by runner/programs.bash with
+#	ROOT SUITES_DIR KERNEL_SOURCE KERNEL_HEADERS CROSS SUITES [SANITIZE]
+# in the directory that takes the output. One .c in $SUITES_DIR/<suite>/ is one program.
+
+CC := $(CROSS)gcc
+AR := $(CROSS)ar
+STRIP := $(CROSS)strip
+
+CPPFLAGS := -D_GNU_SOURCE -I$(ROOT)/harness -I$(KERNEL_SOURCE)/tools/testing/selftests \
+	-I$(KERNEL_SOURCE)/drivers/iommu/iommufd -isystem $(KERNEL_HEADERS)
+CFLAGS := -std=gnu11 -O2 -g -pthread -Wall -Wextra -Wno-sign-compare -Wno-unused-parameter \
+	-Wno-missing-field-initializers -MMD -MP
+# Static, so that a guest needs no libraries; ASan and TSan cannot be, the runner packs theirs.
+LDFLAGS := -pthread $(if $(filter address thread,$(subst $(comma), ,$(SANITIZE))),,-static)
+ifneq ($(SANITIZE),)
+CFLAGS += -fsanitize=$(SANITIZE) -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+LDFLAGS += -fsanitize=$(SANITIZE)
+endif
+ifneq ($(WERROR),)
+CFLAGS += -Werror
+endif
+
+modules := core iommufd model
+sources := $(foreach m,$(modules),$(wildcard $(ROOT)/harness/$(m)/*.c))
+objects := $(patsubst $(ROOT)/%.c,%.o,$(sources))
+programs := $(foreach s,$(SUITES),$(patsubst $(SUITES_DIR)/%.c,bin/%,$(wildcard $(SUITES_DIR)/$(s)/*.c)))
+
+all: $(programs) bin/init
+
+bin/init: $(ROOT)/guests/init/init.c
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE $(CFLAGS) -static -MF $(@).d $(filter-out -fsanitize=%,$(LDFLAGS)) -o $@ $<
+
+bin/%: suites/%.o libnit.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $< libnit.a
+
+suites/%.o: $(SUITES_DIR)/%.c flags
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -I$(dir $<) $(CFLAGS) -c -o $@ $<
+
+harness/%.o: $(ROOT)/harness/%.c flags
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+libnit.a: $(objects)
+	rm -f $@
+	$(AR) crs $@ $(objects)
+
+# Other flags, other objects
+flags: FORCE
+	@echo '$(CC) $(CPPFLAGS) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CPPFLAGS) $(CFLAGS)' >$@
+
+comma := ,
+.PHONY: all FORCE
+.SECONDARY:
+-include $(objects:.o=.d) $(programs:bin/%=suites/%.d) bin/init.d

@@ -1,0 +1,181 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+# The runner's own tests: its options, its exit statuses, guests that misbehave, interrupts, full disks.
+# Everything runs as a user would run it: through run.sh, on a real kernel in a real QEMU.
+set -uo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+# shellcheck source=tests/tap.bash
+source "$ROOT/tests/tap.bash"
+OUT=$(mktemp -d "${TMPDIR:-/tmp}/nit-runner.XXXXXX") || exit 2
+trap 'umount "$OUT/small" 2>/dev/null; rm -rf "$OUT"' EXIT
+
+# run_nit [ARG]...: run.sh with the suites of this directory; output in $OUT/output, status in STATUS
+run_nit() {
+	STATUS=0
+	NIT_SUITES=$ROOT/tests/runner/suites NIT_STALL=${STALL:-60} NIT_PORT_LIMIT=30000 \
+		NIT_CONSOLE_LIMIT=200000 timeout 300 "$ROOT/run.sh" "$@" >"$OUT/output" 2>&1 || STATUS=$?
+}
+
+# expect NAME STATUS TEXT: what the last run_nit should have ended with and said
+expect() {
+	local wrong=
+
+	((STATUS == $2)) || wrong="exit status $STATUS, expected $2"
+	grep -qF -- "$3" "$OUT/output" || wrong+=" no '$3' in its output"
+	[[ -z $wrong ]]
+	tap_result $? "$1" "$wrong: $(tail -n 20 "$OUT/output")"
+}
+
+# outcome NAME TEST OUTCOME [JQ]: what results.json says of a test of the misbehaving guest
+outcome() {
+	local seen
+
+	seen=$(jq -r --arg name "$2" '.tests[] | select(.name == $name) | .outcome' "$OUT/results/results.json")
+	if [[ $seen == "$3" && -n ${4-} ]]; then
+		jq -e --arg name "$2" ".tests[] | select(.name == \$name) | $4" \
+			"$OUT/results/results.json" >/dev/null || seen="$seen, but not $4"
+	fi
+	[[ $seen == "$3" ]]
+	tap_result $? "$1" "$2: expected $3, observed ${seen:-nothing}"
+}
+
+test_options() {
+	local option
+
+	run_nit --help
+	expect help-lists-options 0 "--clean-cache"
+	run_nit --frobnicate
+	expect unknown-option 2 "unknown option '--frobnicate'"
+	run_nit --arch
+	expect missing-value 2 "--arch needs a value"
+	run_nit --arch mips
+	expect unknown-arch 2 "expected one of: arm64 x86_64"
+	run_nit --suite nosuch
+	expect unknown-suite 2 "unknown 'nosuch'"
+	run_nit --target moon
+	expect unknown-target 2 "unknown 'moon'"
+	run_nit --list=yes
+	expect flag-with-value 2 "--list takes no value"
+	for option in repeat=0 repeat=x jobs=0 timeout=-1 seed=0xg seed=99999999999999999999; do
+		run_nit "--$option"
+		expect "bad-number-${option/=/-}" 2 "--${option/=/ }: not a"
+	done
+	run_nit --suite misbehave --test 'no.such.*'
+	expect test-glob-matches-nothing 2 "matches no test"
+	run_nit --suite misbehave --list
+	expect list 0 "misbehave.crash.global.passes_first"
+}
+
+test_kernel_paths() {
+	run_nit --kernel "$OUT/nothing"
+	expect kernel-does-not-exist 2 "no such file or directory"
+	run_nit --kernel "$OUT"
+	expect kernel-is-no-tree 2 "not a kernel source tree"
+	head -c 5000000 /dev/urandom >"$OUT/noise"
+	run_nit --kernel "$OUT/noise"
+	expect kernel-is-noise 2 "neither an x86 bzImage nor an arm64 Image"
+	mkdir -p "$OUT/old/drivers/iommu" && touch "$OUT/old/Kconfig" "$OUT/old/Makefile"
+	run_nit --kernel "$OUT/old"
+	expect kernel-without-iommufd 2 "has no iommufd test driver"
+	image=$(find "${XDG_CACHE_HOME:-$HOME/.cache}/nit/build" -path "*/x86_64-[0-9a-f]*/arch/x86/boot/bzImage" -printf "%T@ %p\n" |
+		sort -n | tail -n 1 | cut -d " " -f 2-)
+	run_nit --kernel "$image" --arch arm64
+	expect kernel-for-another-arch 2 "an image for x86_64"
+	head -c 1000000 "$image" >"$OUT/truncated"
+	run_nit --kernel "$OUT/truncated" --arch x86_64
+	expect kernel-truncated 2 "truncated"
+	cp "$image" "$OUT/corrupt"
+	dd if=/dev/urandom of="$OUT/corrupt" bs=64K seek=4 count=20 conv=notrunc status=none
+	STALL=15 run_nit --kernel "$OUT/corrupt" --arch x86_64 --suite misbehave --test passes_first \
+		--results "$OUT/corrupt.results"
+	expect kernel-corrupt 2 "the guest did not boot"
+	run_nit --kernel "$image" --arch x86_64 --suite misbehave --test passes_first \
+		--results "$OUT/image.results"
+	expect kernel-image-as-it-is 0 "1 passed"
+}
+
+test_guests() {
+	STALL=15 run_nit --arch x86_64 --suite misbehave --results "$OUT/results" --jobs 2
+	expect a-bad-run-fails 1 "replay: ./run.sh"
+	outcome passes misbehave.crash.global.passes_first pass
+	outcome fails-with-evidence misbehave.crash.global.fails fail \
+		'.failures[0] | .rule == "UAPI-01" and (.observed | test("-EINVAL"))'
+	outcome skips misbehave.crash.global.skips skip '.reason == "needs nothing that there is"'
+	outcome warning-fails-its-test misbehave.crash.global.warns fail \
+		'.splat | tostring | test("WARNING")'
+	outcome goes-on-after-warning misbehave.crash.global.passes_after_warning pass
+	outcome panic-fails-its-test misbehave.crash.global.panics fail \
+		'(.reason + (.splat | tostring)) | test("panic")'
+	outcome oops-fails-its-test misbehave.crash.global.oopses fail
+	outcome hung-task-fails-its-test misbehave.crash.global.hangs_a_task fail \
+		'.splat | tostring | test("INFO: task|hung_task")'
+	outcome silent-hang-fails-its-test misbehave.crash.global.hangs_silently fail '.reason | test("hang")'
+	outcome power-off-fails-its-test misbehave.crash.global.powers_off fail
+	outcome console-flood-is-survived misbehave.crash.global.floods_console pass
+	outcome port-flood-fails-its-test misbehave.crash.global.floods_port fail
+	outcome out-of-memory-fails-its-test misbehave.crash.global.eats_memory fail
+	outcome last-test-still-runs misbehave.crash.global.passes_last pass
+	outcome exit-keeps-first misbehave.exits.global.passes pass
+	outcome exit-fails-its-test misbehave.exits.global.kills_its_program fail
+	outcome exit-fails-the-rest misbehave.exits.global.is_never_run fail
+	find "$OUT/results/console" -size +210k | grep -q .
+	tap_result $((! $?)) console-is-bounded "a console log is longer than its limit"
+}
+
+test_statuses() {
+	run_nit --arch x86_64 --suite misbehave --test 'skips.global.skips' --results "$OUT/skipped"
+	expect all-skipped-is-4 4 "1 skipped"
+	run_nit --arch x86_64 --suite misbehave --test passes_first --results "$OUT/repeat" --repeat 3
+	expect repeat-prints-flake-rate 0 "flake"
+	run_nit --arch x86_64 --suite misbehave --test passes_first --results "$OUT/repeat"
+	expect results-are-never-mixed 2 "not empty"
+	run_nit --arch x86_64 --suite misbehave --test hangs_silently --timeout 8 --results "$OUT/slow"
+	expect timeout-bounds-a-guest 1 "timeout"
+}
+
+# Nothing of an interrupted run may stay: its processes carry a mark in their environment.
+test_interrupts() {
+	local signal seconds pid mark left
+
+	for signal in INT TERM HUP; do
+		for seconds in 0.3 2 6; do
+			mark=nit-mark-$signal-$seconds-$$
+			mkdir -p "$OUT/tmp-$mark"
+			set -m
+			TMPDIR=$OUT/tmp-$mark NIT_MARK=$mark NIT_SUITES=$ROOT/tests/runner/suites \
+				"$ROOT/run.sh" --arch x86_64 --suite misbehave --test hangs_silently \
+				--results "$OUT/$mark" >/dev/null 2>&1 </dev/null &
+			set +m
+			pid=$!
+			sleep "$seconds"	# the moment of the interrupt, not a synchronisation
+			kill "-$signal" "$pid"
+			wait "$pid" 2>/dev/null
+			left=$(grep -alsz "NIT_MARK=$mark" /proc/[0-9]*/environ; ls "$OUT/tmp-$mark")
+			[[ -z $left ]]
+			tap_result $? "interrupt-$signal-after-$seconds" "left behind: $left"
+		done
+	done
+}
+
+test_full_disk() {
+	mkdir -p "$OUT/small"
+	if ! mount -t tmpfs -o size=600k nit-small "$OUT/small" 2>/dev/null; then
+		tap_skip full-disk-results "needs root, to mount a small tmpfs"
+		tap_skip full-disk-temporary "needs root, to mount a small tmpfs"
+		return
+	fi
+	TMPDIR=$OUT/small run_nit --arch x86_64 --suite misbehave --test passes_first --results "$OUT/full"
+	expect full-disk-temporary 2 "is there space?"
+	head -c 595000 /dev/zero >"$OUT/small/filler"
+	run_nit --arch x86_64 --suite misbehave --test passes_first --results "$OUT/small/results"
+	expect full-disk-results 2 "is there space?"
+	umount "$OUT/small"
+}
+
+parts=(options kernel_paths guests statuses interrupts full_disk)
+(($# == 0)) || parts=("$@")
+for part in "${parts[@]}"; do
+	"test_$part"
+done
+tap_end
