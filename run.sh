@@ -47,6 +47,7 @@ main() {
 	list) plan_list ;;
 	rules) verdict_rules ;;
 	install-kselftest) programs_install "$OPT_DESTDIR" ;;
+	build-programs) programs_export "$OPT_DESTDIR" ;;
 	run) run_tests ;;
 	esac
 }
@@ -55,12 +56,13 @@ set_up() {
 	local arch
 
 	host_need jq=jq setpriv=util-linux cpio=cpio flock=util-linux
-	kernel_setup "$OPT_KERNEL" "${OPT_ARCHES[@]}"
+	kernel_find "$OPT_KERNEL" "${OPT_ARCHES[@]}"
 	for arch in "${OPT_ARCHES[@]}"; do
 		programs_build "$arch" "${OPT_SUITES[@]}"
 	done
 	[[ -n ${PROGRAMS[$HOST_ARCH]-} ]] || programs_build "$HOST_ARCH" "${OPT_SUITES[@]}"
 	[[ $OPT_ACTION == run || $OPT_ACTION == setup ]] || return 0
+	kernel_images "${OPT_ARCHES[@]}"
 	qemu_setup "${OPT_ARCHES[@]}"
 	for arch in "${OPT_ARCHES[@]}"; do
 		ACCEL[$arch]=$(qemu_accel "$arch")

@@ -26,7 +26,9 @@ debian_update() {
 	mkdir -p "$CACHE/apt/lists/partial" "$CACHE/apt/cache/archives/partial"
 	debian_sources >"$CACHE/apt/sources.list"
 	# --error-on=any: without it, an unreachable mirror is a warning, and the lists are empty.
-	debian_apt apt-get -q update --error-on=any && touch "$CACHE/apt/updated"
+	debian_apt apt-get -q update --error-on=any &&
+		debian_find_kernel_source >"$CACHE/apt/newest.part" &&
+		mv "$CACHE/apt/newest.part" "$CACHE/apt/newest" && touch "$CACHE/apt/updated"
 }
 
 # debian_index: fetch the package lists when they are older than a day
@@ -40,13 +42,13 @@ debian_index() {
 	return "$1"
 }
 
-# debian_newest_kernel_source: prints "PACKAGE VERSION"
-debian_newest_kernel_source() {
+# debian_find_kernel_source: prints "PACKAGE VERSION" of the newest; $CACHE/apt/newest remembers it
+debian_find_kernel_source() {
 	local package
 
 	debian_apt apt-cache pkgnames linux-source- 2>/dev/null | grep -xE 'linux-source-[0-9.]+' |
 		while read -r package; do debian_apt apt-cache madison "$package"; done |
-		awk '{ print $3, $1 }' | sort -V | awk 'END { if (NR) print $2, $1 }'
+		awk '{ print $3, $1 }' | sort -V | awk 'END { if (NR) print $2, $1; exit !NR }'
 }
 
 # debian_kernel_source PACKAGE VERSION DIR: download and unpack

@@ -7,8 +7,8 @@
 declare -A KERNEL=()
 KERNEL_SOURCE=
 
-# kernel_setup PATH|"" ARCH...
-kernel_setup() {
+# kernel_find PATH|"" ARCH...: the source or image, and the headers that programs are compiled with
+kernel_find() {
 	local given=$1 arch
 
 	shift
@@ -20,12 +20,20 @@ kernel_setup() {
 	else
 		kernel_default_source
 	fi
-	kernel_need_tools
-	for arch; do
-		[[ -n ${KERNEL[$arch.image]-} ]] || kernel_build "$arch"
-	done
+	host_need make=make gcc=gcc perl=perl
 	for arch in "$@" "$HOST_ARCH"; do
 		kernel_headers "$arch"
+	done
+}
+
+# kernel_images ARCH...: build what was not given as an image
+kernel_images() {
+	local arch
+
+	for arch; do
+		[[ -z ${KERNEL[$arch.image]-} ]] || continue
+		kernel_need_tools
+		kernel_build "$arch"
 	done
 }
 
@@ -39,9 +47,12 @@ kernel_need_tools() {
 kernel_default_source() {
 	local newest package version name
 
-	debian_index || say "    the package lists cannot be fetched: using what the cache has"
-	newest=$(debian_newest_kernel_source)
-	[[ -n $newest ]] || newest=$(kernel_cached_source)
+	if debian_index; then
+		newest=$(<"$CACHE/apt/newest")
+	else
+		say "    the package lists cannot be fetched: using the newest source in the cache"
+		newest=$(kernel_cached_source)
+	fi
 	[[ -n $newest ]] ||
 		die "no kernel source: $DEBIAN_MIRROR cannot be reached, and the cache has none" \
 		    "pass a source tree: ./run.sh --kernel DIR" \

@@ -30,6 +30,7 @@ usage() {
 	  --rules             the rules, and which tests stand for them
 	  --setup             fetch and build everything, run nothing
 	  --install-kselftest DIR   install the suites as a kselftest collection
+	  --build-programs DIR      build the test programs for the first architecture into DIR
 	  --clean-cache       remove $CACHE
 	  --help, --version
 
@@ -81,7 +82,7 @@ options_read() {
 			option_flag "$option"
 			;;
 		--kernel | --arch | --sanitize | --target | --suite | --test | --repeat | --seed | \
-			--timeout | --jobs | --results | --install-kselftest)
+			--timeout | --jobs | --results | --install-kselftest | --build-programs)
 			if [[ -z $has_value ]]; then
 				(($#)) || die "$option needs a value" "./run.sh --help shows which"
 				value=$1
@@ -137,8 +138,8 @@ option_value() {
 		OPT_SEED=$value
 		;;
 	--results) OPT_RESULTS=$value ;;
-	--install-kselftest)
-		OPT_ACTION=install-kselftest
+	--install-kselftest | --build-programs)
+		OPT_ACTION=${option#--}
 		OPT_DESTDIR=$value
 		;;
 	esac

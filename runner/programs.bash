@@ -10,6 +10,7 @@ programs_build() {
 
 	shift
 	host_need_compiler "$arch"
+	[[ " $* " != *" upstream "* ]] || programs_need_upstream "$arch"
 	name=programs/$arch-$(cache_key <<<"$ROOT $SUITES_DIR $KERNEL_SOURCE $OPT_SANITIZE")
 	dir=$CACHE/$name
 	mkdir -p "$dir" "$CACHE/log"
@@ -27,17 +28,36 @@ programs_build() {
 	PROGRAMS[$arch]=$WORK/programs/$arch
 }
 
-# Without debug information: a guest unpacks them at every boot. Only what has a source today.
-programs_copy() {
-	local arch=$1 from=$2 to=$3 file
+# The kernel's own selftest links with libcap; Debian has no cross package of that.
+programs_need_upstream() {
+	[[ $1 == "$HOST_ARCH" ]] ||
+		die "--suite upstream runs on the architecture of the host only, $HOST_ARCH" "drop --arch $1"
+	host_need sys/capability.h=libcap-dev
+}
 
-	"$(host_cross "$arch")strip" -o "$to/init" "$from/init" || return
-	for file in "$SUITES_DIR"/*/*.c; do
+# Without debug information, which a guest would unpack at every boot; a sanitizer's reports need it.
+# Only what has a source today.
+programs_copy() {
+	local arch=$1 from=$2 to=$3 file strip
+
+	strip=$(host_cross "$arch")strip
+	for file in "$SUITES_DIR"/*/*.c "$SUITES_DIR/init.c"; do
 		file=${file#"$SUITES_DIR/"}
 		file=${file%.c}
 		[[ -e $from/$file ]] || continue
-		mkdir -p "$to/${file%/*}"
-		"$(host_cross "$arch")strip" -o "$to/$file" "$from/$file" || return
+		mkdir -p "$(dirname "$to/$file")"
+		cp "$from/$file" "$to/$file" || return
+		[[ -n $OPT_SANITIZE ]] || "$strip" "$to/$file" || return
+		programs_libraries "$to/$file" "$to/lib" || return
+	done
+}
+
+# programs_libraries PROGRAM DIR: what a program that is not static loads, below DIR. ASan and TSan
+# cannot be linked statically.
+programs_libraries() {
+	[[ $OPT_SANITIZE =~ address|thread|leak ]] || return 0
+	ldd "$1" 2>/dev/null | grep -oE '/[^ ]+' | while read -r library; do
+		[[ -e $2$library ]] || install -D "$(realpath "$library")" "$2$library" || return
 	done
 }
 
@@ -90,4 +110,10 @@ programs_install_harness() {
 		cp "$from"/kselftest/{module.sh,runner.sh,prefix.pl,ktap_helpers.sh} "$1/kselftest/" ||
 		die "--install-kselftest $1: cannot copy the kernel's run_kselftest.sh" "from $from"
 	chmod +x "$1/run_kselftest.sh" "$1/kselftest/"*.sh "$1/kselftest/prefix.pl"
+}
+
+# programs_export DIR: the programs themselves, to run by hand or on a machine of one's own
+programs_export() {
+	mkdir -p "$1" 2>/dev/null && cp -r "${PROGRAMS[${OPT_ARCHES[0]}]}/." "$1/" ||
+		die "--build-programs $1: cannot be written" "is there space?"
 }

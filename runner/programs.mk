@@ -34,7 +34,7 @@ bin/init: $(ROOT)/guests/init/init.c
 
 bin/%: suites/%.o libnit.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $< libnit.a
+	$(CC) $(LDFLAGS) -o $@ $< libnit.a $(LDLIBS)
 
 suites/%.o: $(SUITES_DIR)/%.c flags
 	@mkdir -p $(@D)
@@ -47,6 +47,11 @@ harness/%.o: $(ROOT)/harness/%.c flags
 libnit.a: $(objects)
 	rm -f $@
 	$(AR) crs $@ $(objects)
+
+# The kernel's own selftests are not ours to warn about
+suites/upstream/%.o: CPPFLAGS += -I$(KERNEL_SOURCE)
+suites/upstream/%.o: CFLAGS += -w
+bin/upstream/%: LDLIBS := -lcap
 
 # Other flags, other objects
 flags: FORCE

@@ -96,7 +96,7 @@ test_kernel_paths() {
 }
 
 test_guests() {
-	STALL=15 run_nit --arch x86_64 --suite misbehave --results "$OUT/results" --jobs 2
+	STALL=30 run_nit --arch x86_64 --suite misbehave --results "$OUT/results" --jobs 2
 	expect a-bad-run-fails 1 "replay: ./run.sh"
 	outcome passes misbehave.crash.global.passes_first pass
 	outcome fails-with-evidence misbehave.crash.global.fails fail \
