@@ -168,7 +168,19 @@ guest_obituary() {
 		! grep -aqE 'Kernel panic|Oops|BUG:' "$console" || reason=panic
 	fi
 	{
-		tr -d '\r' <"$console" | tail -n "$EXCERPT" | sed 's/^/0 console /'
+		guest_excerpt "$console" | sed 's/^/0 console /'
 		echo "0 died $reason"
 	} >>"$raw"
+}
+
+# guest_excerpt CONSOLE: from where the kernel complains, else the last it said
+guest_excerpt() {
+	local from
+
+	from=$(grep -anE -m 1 'BUG:|Oops|WARNING:|INFO: (task|rcu)|rcu: INFO|Kernel panic|Internal error' "$1")
+	if [[ -n $from ]]; then
+		tail -n "+${from%%:*}" "$1" | head -n "$EXCERPT"
+	else
+		tail -n "$EXCERPT" "$1"
+	fi | tr -d '\r'
 }

@@ -33,12 +33,17 @@ lint_licences() {
 	[[ -z $missing ]] || { echo "no SPDX line:$missing"; return 1; }
 }
 
-# Tabs for indentation, no trailing space, at most 100 columns (a tab is 8)
+# Tabs for indentation, no trailing space, at most 100 columns in C and 120 in scripts (a tab is 8)
 lint_columns() {
-	source_files '*.[ch]' '*.bash' '*.sh' '*.awk' '*.mk' '*.config' | while IFS= read -r file; do
-		expand "$file" | awk -v file="$file" 'length > 100 { print file ":" FNR ": " length " columns" }'
+	local file limit
+
+	source_files '*.[ch]' '*.bash' '*.sh' '*.awk' '*.jq' '*.mk' '*.config' | while IFS= read -r file; do
+		limit=120
+		[[ $file != *.[ch] ]] || limit=100
+		expand "$file" | awk -v file="$file" -v limit="$limit" '
+			length > limit { print file ":" FNR ": " length " columns" }'
 		grep -nE '[[:space:]]+$' "$file" | sed "s,^,$file: trailing space: ,"
-		[[ $file != *.[ch] ]] || grep -nE '^    ' "$file" | sed "s,^,$file: spaces for a tab: ,"
+		[[ $file != *.[ch] ]] || grep -nE '^ {4}' "$file" | sed "s,^,$file: spaces for a tab: ,"
 	done | { ! grep .; }
 }
 

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# results.json as a person reads it. Needs --arg dir, files, colour ("" for none).
+
+def left($n): . + (" " * ([$n - length, 0] | max) // "");
+def right($n): (" " * ([$n - length, 0] | max) // "") + .;
+def paint($code): if $colour == "" then . else "\u001b[\($code)m\(.)\u001b[0m" end;
+def red: paint("31");
+def green: paint("32");
+def yellow: paint("33");
+def count($outcome): map(select(.outcome == $outcome)) | length;
+def groups(key): group_by(key) | sort_by(-length);
+
+# 97.4 reads 1:37
+def clock: floor | "\(. / 60 | floor):\(. % 60 | tostring | if length < 2 then "0" + . else . end)";
+
+def cell($outcome; $word):
+	count($outcome) as $n
+	| "\($n | tostring | right(6)) \($word)"
+	| if $n == 0 then . elif $outcome == "fail" then red elif $outcome == "pass" then green
+	  else yellow end;
+
+def cells: cell("pass"; "passed") + cell("known"; "known") + cell("fail"; "failed")
+	+ cell("skip"; "skipped");
+
+def header:
+	.environment as $e
+	| ([$e.kernels // {} | to_entries[] | .value.release // empty] | unique) as $releases
+	| "nit" + (if $releases == [] then "" else "  linux \($releases | join(", "))" end)
+	+ (if $e.qemu then "  qemu \($e.qemu)" else "" end)
+	+ (if $e.seed then "  seed \($e.seed)" else "" end);
+
+def rows:
+	.environment as $e | .programs as $programs
+	| (.tests | group_by([.suite, .machine])) as $rows
+	| ($rows | map(.[0].suite | length) | max // 0) as $suite_width
+	| ($rows | map(.[0].machine | length) | max // 0) as $machine_width
+	| $rows[]
+	| .[0] as $first
+	| ($programs | map(select(.suite == $first.suite and .machine == $first.machine))) as $ran
+	| "  \($first.suite | left($suite_width))  \($e.target // "guest") \($first.machine | left($machine_width))"
+	  + " \($e.accel[$first.arch] // "" | left(4)) \(cells)"
+	  + "\([$ran[].checks] | add // 0 | tostring | right(9)) checks"
+	  + "\([$ran[].duration_s] | add // 0 | clock | right(7))";
+
+def failure_lines:
+	"\(.file):\(.line): \(.expr)", "    expected \(.expected), observed \(.observed)";
+
+# A loop may fail a thousand times; the first and their number say as much.
+def failures:
+	(.failures[0:3][] | failure_lines),
+	(.failures | length | if . > 3 then "... and \(. - 3) more failed checks" else empty end);
+
+def rule_names: [.failures[].rule | select(. != "-")] | unique
+	| if length == 0 then "" else "  " + join(" ") end;
+
+def evidence:
+	(if .failures == [] or (.reason | test("^(splat|panic|hang|timeout|exit|flood|garbled|terminated|ended|exited)"))
+	 then .reason else empty end),
+	failures,
+	(if .failures == [] then .output[0:3][] | ltrimstr("# ") else empty end),
+	(.notes[0:3][] | "note: \(.)"),
+	(if .splat != [] and (.reason | startswith("splat:") | not) then "splat: \(.splat[0])" else empty end),
+	(.splat | length | if . > 1 then "(\(.) lines of the kernel's report are in results.json)" else empty end),
+	(if .splat == [] then .console | map(select(test("panic|BUG|Oops|WARNING|Unable to handle"))) | .[0:1][]
+		| "console: \(.)" else empty end),
+	"replay: \(.replay)";
+
+def failed_once($runs):
+	"\("FAIL" | red)  \(.name)  [\(.machine)]\(rule_names)" + $runs, (evidence | "      " + .);
+
+# The repeats of a test fail together or not, but are one failure to look into.
+def failed:
+	([.tests[].repeat] | max // 1) as $repeats
+	| [.tests[] | select(.outcome == "fail" and .ran)] | group_by([.machine, .name])[]
+	| (if $repeats > 1 then "  (\(length) of \($repeats) runs)" else "" end) as $runs
+	| .[0] | failed_once($runs);
+
+def not_run:
+	[.tests[] | select(.outcome == "fail" and (.ran | not))] | group_by([.machine, .suite, .program, .reason])[]
+	| "\("FAIL" | red)  \(.[0].suite).\(.[0].program)  [\(.[0].machine)]  \(length) planned: \(.[0].reason)",
+	  ("      " + ([.[0:3][].test] | join(", ")) + if length > 3 then ", ..." else "" end),
+	  (.[0] | "      replay: \(.replay)");
+
+def known:
+	[.tests[] | select(.outcome == "known")] | groups([.deviation.rule, .reason])[]
+	| "\("KNOWN" | yellow)  \(length)  \(.[0] | (.deviation.rule // "the harness expects it") + "  "
+		+ (.deviation.reason // .reason))";
+
+def skipped:
+	[.tests[] | select(.outcome == "skip")] | groups(.reason)[]
+	| "\("SKIP" | yellow)  \(length)  \(.[0].reason)";
+
+def unplanned:
+	[.tests[] | select(.planned | not)]
+	| if . == [] then empty
+	  else "\("UNPLANNED" | yellow)  \(length)  \([.[0:3][].name] | join(", "))"
+		+ if length > 3 then ", ..." else "" end end;
+
+def unexpected:
+	.tests[] | select(.unexpected_pass)
+	| "\("UNEXPECTED PASS" | yellow)  \(.name)  [\(.machine)]  \(.deviation.reason // "expected to fail")";
+
+def total:
+	"\(.counts.passed) passed, \(.counts.failed) failed, \(.counts.skipped) skipped, \(.counts.known) known"
+	+ if .run.seconds then " in \(.run.seconds | clock)" else "" end;
+
+header, rows, failed, not_run, known, skipped, unexpected, unplanned, total,
+"\($dir): \($files)"

@@ -1,0 +1,235 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+# The results pipeline, on what guests might have said: cases/NAME has plan.tsv and raw/*.log of a run,
+# and what must come of it: outcomes, summary, and status. `run.bash --update` writes these anew; read the
+# difference before you believe it.
+set -uo pipefail
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+ROOT=$(cd "$HERE/../.." && pwd)
+# shellcheck source=tests/tap.bash
+source "$ROOT/tests/tap.bash"
+# shellcheck source=runner/results.bash
+source "$ROOT/runner/results.bash"
+OUT=$(mktemp -d "${TMPDIR:-/tmp}/nit-results.XXXXXX") || exit 2
+trap 'rm -rf "$OUT"' EXIT
+
+readonly MANY=3000 MANY_SECONDS=3
+
+# case_write NAME: a run's directory, as the runner leaves it, and its results
+case_write() {
+	local run=$OUT/$1
+
+	cp -r "$HERE/cases/$1" "$run" && mkdir -p "$run/raw" && cp "$HERE/environment.json" "$run/" || return
+	# Bytes that no editor likes are kept as escapes.
+	[[ ! -e $run/escaped ]] ||
+		while IFS= read -r line; do printf '%b\n' "$line"; done <"$run/escaped" >"$run/raw/x86_64-mock.1.1.log"
+	results_write "$run" "$HERE"
+}
+
+# A line for each test: outcome, name, repeat, reason
+outcomes() {
+	jq -r '.tests[] | "\(.outcome) \(.name) \(.repeat) \(.reason)"
+		+ if .unexpected_pass then " (unexpected pass)" else "" end' "$1/results.json"
+}
+
+summary() {
+	results_summary "$1" | sed "s,$1,RUN_DIR,"
+}
+
+status() {
+	local status=0
+
+	results_status "$1" || status=$?
+	echo "$status: $(results_counts "$1")"
+}
+
+# expected NAME KIND: what the case must give, as it does
+expected() {
+	"$2" "$OUT/$1" >"$OUT/$1/$2" 2>&1
+	[[ -z $UPDATE ]] || cp "$OUT/$1/$2" "$HERE/cases/$1/$2"
+	diff -u "$HERE/cases/$1/$2" "$OUT/$1/$2"
+}
+
+# Every level must be TAP, and say of every test what results.json says.
+ktap_agrees() {
+	"$HERE/ktap.pl" <"$1/results.ktap" >"$1/ktap.leaves" || return
+	jq -r 'any(.tests[]; .repeat > 1) as $repeated | .tests[]
+		| "\(.outcome) \(.suite).\(.machine)\(if $repeated then ".\(.repeat)" else "" end)/\(.program)/\(.test)"' \
+		"$1/results.json" | sort | diff - <(sort "$1/ktap.leaves")
+}
+
+ktap_printable() {
+	! LC_ALL=C grep -n $'[\001-\010\013-\037\177]' "$1/results.ktap"
+}
+
+junit_counts() {
+	local path expected
+
+	for path in "count(//failure)=count(//testcase[failure])" "count(//testcase)=/testsuites/@tests" \
+		"count(//failure)=/testsuites/@failures" "count(//skipped)=sum(//testsuite/@skipped)"; do
+		[[ $(xmllint --xpath "$path" "$1/junit.xml") == true ]] || { echo "not $path"; return 1; }
+	done
+	expected=$(jq '.tests | length' "$1/results.json")
+	[[ $(xmllint --xpath "count(//testcase)" "$1/junit.xml") == "$expected" ]]
+}
+
+# What the README promises of results.json
+json_form() {
+	jq -e '
+	def strings: type == "array" and all(.[]; type == "string");
+	.format == 1 and (.environment.seed == "0x5eed1234") and (.run.name | type == "string")
+	and ([.counts[]] | add // 0) == (.tests | length)
+	and all(.programs[]; (.checks | type == "number") and (.program | length > 0))
+	and (.tests | length == (unique_by([.machine, .repeat, .name]) | length))
+	and all(.tests[];
+		(.name == "\(.suite).\(.program).\(.test)")
+		and (.name | test("^[A-Za-z0-9_.-]+$"))
+		and (.outcome | IN("pass", "fail", "skip", "known"))
+		and (.outcome == "pass" or .reason != "")
+		and (.duration_s >= 0) and (.arch == "x86_64")
+		and ([.rules, .notes, .splat, .console, .output] | all(strings))
+		and all(.failures[]; (.line | type == "number")
+			and ([.rule, .file, .expr, .expected, .observed] | strings))
+		and (.replay | startswith("./run.sh --target guest --arch x86_64 --suite uapi --test ")))' \
+		"$1/results.json"
+}
+
+case_check() {
+	local name=$1 run=$OUT/$1
+
+	tap_check "$name-written" case_write "$name"
+	tap_check "$name-outcomes" expected "$name" outcomes
+	tap_check "$name-summary" expected "$name" summary
+	tap_check "$name-status" expected "$name" status
+	tap_check "$name-json" json_form "$run"
+	tap_check "$name-ktap" ktap_agrees "$run"
+	tap_check "$name-ktap-printable" ktap_printable "$run"
+	tap_check "$name-junit" xmllint --noout --schema "$HERE/junit.xsd" "$run/junit.xml"
+	tap_check "$name-junit-counts" junit_counts "$run"
+}
+
+# field NAME CASE JQ: one fact of a case that the lists of outcomes do not show
+field() {
+	tap_check "$1" jq -e "$3" "$OUT/$2/results.json"
+}
+
+check_fields() {
+	field rules-once all-pass '.tests[0].rules == ["UAPI-01", "UAPI-02"]'
+	field duration all-pass '.tests[0].duration_s == 0.5'
+	field checks-of-programs all-pass '[.programs[].checks] == [12, 3]'
+	field failure-parts fail-and-skip '.tests[0].failures[0] == { rule: "UAPI-08", file: "dispatch.c",
+		line: 355, expr: "-EOPNOTSUPP == rc", expected: "-95 (-EOPNOTSUPP)", observed: "0" }'
+	field failure-expression-is-tricky fail-and-skip \
+		'.tests[0].failures[1] | .expr == "s[\": expected \"] != \"a\\b<&>\"" and .expected == "1"'
+	field failure-without-form-is-kept fail-and-skip '.tests[0].notes[0] == "of a form that nobody knows"'
+	field other-output-is-kept fail-and-skip '.tests[1].output[0] | test("Expected this to be that")'
+	field replay fail-and-skip '.tests[0].replay == "./run.sh --target guest --arch x86_64 --suite uapi"
+		+ " --test '"'alpha.f.fails'"' --seed 0x5eed1234 --kernel '"'/src/my linux'"' --debug"'
+	field splat-before-run-line splat '.tests[1].splat | length == 3 and (.[2] | test("KASAN"))'
+	field splat-stays-with-its-test splat '.tests[0].splat == [] and .tests[2].splat == []'
+	field console-of-panic panic '.tests[1].console | length == 2 and (.[0] | test("Kernel panic"))'
+	field deviation-keeps-failure known '.tests[0] | .failure == "" and (.failures | length) == 1
+		and .deviation.rule == "UAPI-08"'
+	field escapes-are-spelled-out garbage '.tests[0].notes[0] | startswith("\\x1b[31mred\\x1b[0m ")'
+	field unplanned-is-marked unexpected '[.tests[].planned] == [true, false, false]'
+}
+
+flakes() {
+	results_flakes "$1"
+}
+
+rules() {
+	results_rules "$1" "$HERE"
+}
+
+# Colour is for terminals, and for those who want it.
+check_colour() {
+	[[ $(results_summary "$OUT/panic") != *$'\033'* ]] || { echo "colour in a file"; return 1; }
+	command -v script >/dev/null || return 0
+	colour_seen "" || { echo "no colour on a terminal"; return 1; }
+	! colour_seen 1 || { echo "colour in spite of NO_COLOR"; return 1; }
+}
+
+colour_seen() {
+	local seen
+
+	seen=$(NO_COLOR=$1 script -qec "bash -c 'source $ROOT/runner/results.bash; results_summary $OUT/panic'" \
+		/dev/null </dev/null)
+	[[ $seen == *$'\033[31m'* ]]
+}
+
+# A run of MANY tests, each with evidence, a third of them failing
+many_write() {
+	mkdir -p "$1/raw" && cp "$HERE/environment.json" "$1/" || return
+	awk -v many="$MANY" -v log_file="$1/raw/x86_64-mock.1.1.log" '
+	BEGIN {
+		OFS = "\t"
+		print "1.0 begin uapi.alpha" >log_file
+		for (i = 1; i <= many; i++) {
+			print "x86_64-mock", "x86_64", "uapi", "alpha", "f.t" i, 1
+			print "1.1 out #  RUN           f.t" i " ..." >log_file
+			print "1.1 out # rule UAPI-0" i % 9 >log_file
+			if (i % 3 == 0)
+				print "1.1 out # check failed: UAPI-0" i % 9 ": a.c:1: a == b: expected 1, observed 2" >log_file
+			print "1.2 out " (i % 3 ? "" : "not ") "ok " i " f.t" i >log_file
+		}
+		print "9.9 end uapi.alpha 1" >log_file
+		print "9.9 done" >log_file
+	}' >"$1/plan.tsv"
+}
+
+# Processor time: what a busy machine takes beyond it is not ours.
+check_many() {
+	local TIMEFORMAT='%U %S' user system
+
+	many_write "$OUT/many" || return
+	{ time { results_write "$OUT/many" "$HERE" && results_summary "$OUT/many" >/dev/null; } 2>&3; } \
+		2>"$OUT/many/time" 3>&2
+	[[ $(results_counts "$OUT/many") == "2000 passed, 1000 failed, 0 skipped" ]] || return
+	read -r user system <"$OUT/many/time"
+	echo "$MANY tests took $user s + $system s"
+	awk -v seconds="$user" -v more="$system" -v limit="$MANY_SECONDS" 'BEGIN { exit !(seconds + more < limit) }'
+}
+
+# A directory that cannot be written must not look like a result.
+check_unwritable() {
+	case_write all-skipped || return
+	rm "$OUT/all-skipped/results.json"
+	mkdir "$OUT/all-skipped/results.json.part"
+	! results_write "$OUT/all-skipped" "$HERE" 2>/dev/null && [[ ! -e $OUT/all-skipped/results.json ]]
+}
+
+# Every awk that may be a machine's awk gives the same.
+check_awks() {
+	local awk seen=0
+
+	for awk in mawk gawk original-awk; do
+		command -v "$awk" >/dev/null || continue
+		awk() { command "$awk" "$@"; }
+		results_json "$OUT/garbage" "$HERE" | diff - "$OUT/garbage/results.json" || return
+		unset -f awk
+		((++seen))
+	done
+	((seen))
+}
+
+main() {
+	local dir
+
+	UPDATE=
+	[[ ${1-} != --update ]] || UPDATE=1
+	for dir in "$HERE"/cases/*/; do
+		case_check "$(basename "$dir")"
+	done
+	check_fields
+	tap_check flakes expected repeat flakes
+	tap_check rules expected fail-and-skip rules
+	tap_check colour check_colour
+	tap_check many-are-fast check_many
+	tap_check unwritable-is-an-error check_unwritable
+	tap_check awks-agree check_awks
+	tap_end
+}
+
+main "$@"
