@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# What the guests of a run said, as results for machines and people. results/README.md has the formats.
-# Everything is made from RUN_DIR alone: environment.json, plan.tsv, raw/*.log.
+# What the guests of a run said, as results for machines and people; results/README.md has the
+# formats. Everything is made from RUN_DIR alone: environment.json, plan.tsv, raw/*.log.
 
 RESULTS_LIB=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
@@ -20,13 +20,14 @@ results_xml() {
 }
 
 results_json() {
-	local run=$1 root=$2 environment=$1/environment.json plan=$1/plan.tsv deviations=$2/deviations.tsv
+	local run=$1 environment=$1/environment.json plan=$1/plan.tsv deviations=$2/deviations.tsv
 
 	[[ -s $environment ]] || environment=/dev/null
 	[[ -e $plan ]] || plan=/dev/null
 	[[ -e $deviations ]] || deviations=/dev/null
 	results_streams "$run" |
-		LC_ALL=C awk -f "$RESULTS_LIB/text.awk" -f "$RESULTS_LIB/stream.awk" \
+		LC_ALL=C awk -f "$RESULTS_LIB/text.awk" -f "$RESULTS_LIB/outcome.awk" \
+			-f "$RESULTS_LIB/stream.awk" \
 			what=plan "$plan" what=kernels <(results_kernels "$environment") \
 			what=deviations "$deviations" what=stream - |
 		jq -n --arg run "$(basename "$run")" --slurpfile environment "$environment" \
@@ -70,9 +71,11 @@ results_files() {
 	printf '%s' "${files#  }"
 }
 
-# results_counts RUN_DIR: "N passed, N failed, N skipped"; a known deviation is no pass: it counts as skipped
+# results_counts RUN_DIR: "N passed, N failed, N skipped". A known deviation is no pass: it counts as
+# skipped.
 results_counts() {
-	jq -r '.counts | "\(.passed) passed, \(.failed) failed, \(.skipped + .known) skipped"' "$1/results.json"
+	jq -r '.counts
+		| "\(.passed) passed, \(.failed) failed, \(.skipped + .known) skipped"' "$1/results.json"
 }
 
 # results_status RUN_DIR: 0 passed, 1 a test failed, 2 no test ran, 4 all skipped
@@ -87,16 +90,18 @@ results_status() {
 	return "$status"
 }
 
-# results_flakes RUN_DIR: how often each test failed that failed at all, and how many were undecided
+# results_flakes RUN_DIR: how often each failing test failed, and how many tests were undecided
 results_flakes() {
 	jq -r -f "$RESULTS_LIB/flakes.jq" "$1/results.json"
 }
 
-# results_rules RUN_DIR|ROOT: rule x target coverage of a run; of the sources, the tests that name a rule
+# results_rules RUN_DIR: rule x machine coverage of a run.
+# results_rules ROOT: the rules, and how many tests name them in the sources.
 results_rules() {
 	if [[ -e $1/results.json ]]; then
-		jq -r --rawfile rules <(cat "${2:-${ROOT:-$RESULTS_LIB/..}}/rules.tsv" 2>/dev/null) \
-			-f "$RESULTS_LIB/rules.jq" "$1/results.json"
+		cat "${2:-${ROOT:-$RESULTS_LIB/..}}/rules.tsv" 2>/dev/null |
+			jq -r --rawfile rules /dev/stdin \
+				-f "$RESULTS_LIB/rules.jq" "$1/results.json"
 	else
 		results_rules_named "$1"
 	fi

@@ -130,7 +130,7 @@ test_statuses() {
 	expect repeat-prints-flake-rate 0 "flake"
 	run_nit --arch x86_64 --suite misbehave --test passes_first --results "$OUT/repeat"
 	expect results-are-never-mixed 2 "not empty"
-	run_nit --arch x86_64 --suite misbehave --test hangs_silently --timeout 8 --results "$OUT/slow"
+	run_nit --arch x86_64 --suite misbehave --test hangs_silently --timeout 25 --results "$OUT/slow"
 	expect timeout-bounds-a-guest 1 "timeout"
 }
 
@@ -173,7 +173,34 @@ test_full_disk() {
 	umount "$OUT/small"
 }
 
-parts=(options kernel_paths guests statuses interrupts full_disk)
+# The kernel's own way to run it. Only "skips" is run: this is not a guest.
+test_install() {
+	run_nit --install-kselftest "$OUT/kselftest" --arch x86_64 --suite misbehave
+	expect install-kselftest 0 "installed nit_misbehave for x86_64"
+	grep -qx nit_misbehave:skips "$OUT/kselftest/kselftest-list.txt"
+	tap_result $? install-lists-programs "$(cat "$OUT/kselftest/kselftest-list.txt")"
+	"$OUT/kselftest/run_kselftest.sh" -t nit_misbehave:skips >"$OUT/output" 2>&1
+	grep -qE '^ok 1 selftests: nit_misbehave: skips' "$OUT/output" &&
+		grep -q '# SKIP needs nothing' "$OUT/output"
+	tap_result $? install-runs "$(tail -n 20 "$OUT/output")"
+}
+
+# complete WORD...: what completion offers for the last word
+complete_words() (
+	# shellcheck source=runner/completion.bash
+	source "$ROOT/runner/completion.bash"
+	COMP_WORDS=("$ROOT/run.sh" "$@") COMP_CWORD=$#
+	_nit
+	echo "${COMPREPLY[*]}"
+)
+
+test_completion() {
+	tap_check completes-options grep -qw -- --clean-cache <(complete_words --cl)
+	tap_check completes-arches grep -qx "arm64 x86_64" <(complete_words --arch "")
+	tap_check completes-suites grep -qw uapi <(complete_words --suite u)
+}
+
+parts=(options kernel_paths guests statuses install completion interrupts full_disk)
 (($# == 0)) || parts=("$@")
 for part in "${parts[@]}"; do
 	"test_$part"
