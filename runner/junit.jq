@@ -3,11 +3,13 @@
 
 def xml: tostring | @html;
 
-def failure: "\(.rule): \(.file):\(.line): \(.expr): expected \(.expected), observed \(.observed)";
+def failure:
+	"\(.rule): \(.file):\(.line): \(.expr): expected \(.expected), observed \(.observed)";
 
 def evidence:
 	[ (.failures[] | failure), (.notes[] | "note: \(.)"), .output[],
-	  (.splat[] | "splat: \(.)"), (.console[] | "console: \(.)"), "replay: \(.replay)" ] | join("\n");
+	  (.splat[] | "splat: \(.)"), (.console[] | "console: \(.)"), "replay: \(.replay)" ]
+	| join("\n");
 
 # What went wrong, in a word that consumers can sort by
 def kind:
@@ -17,12 +19,14 @@ def kind:
 
 def verdict:
 	if .outcome == "fail" then
-		"<failure type=\"\(kind | xml)\" message=\"\(.reason | xml)\">\(evidence | xml)</failure>"
+		"<failure type=\"\(kind | xml)\" message=\"\(.reason | xml)\">"
+		+ "\(evidence | xml)</failure>"
 	elif .outcome == "pass" then empty
 	else "<skipped message=\"\(.reason | xml)\"/>" end;
 
 def testcase:
-	"    <testcase classname=\"\("\(.suite).\(.program)" | xml)\" name=\"\(.test | xml)\" time=\"\(.duration_s)\">",
+	"    <testcase classname=\"\("\(.suite).\(.program)" | xml)\" name=\"\(.test | xml)\""
+	+ " time=\"\(.duration_s)\">",
 	(verdict | "      " + .),
 	"    </testcase>";
 
@@ -43,7 +47,8 @@ def properties($environment; $arch):
 
 def testsuite($environment):
 	"  <testsuite name=\"\(.[0] | "\(.suite).\(.machine).\(.repeat)" | xml)\" \(totals)"
-	+ " skipped=\"\(count(.outcome == "skip" or .outcome == "known"))\" time=\"\(map(.duration_s) | add | milliseconds)\">",
+	+ " skipped=\"\(count(.outcome == "skip" or .outcome == "known"))\""
+	+ " time=\"\(map(.duration_s) | add | milliseconds)\">",
 	properties($environment; .[0].arch),
 	(.[] | testcase),
 	"  </testsuite>";

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# results.json as KTAP: machine and suite / program / test. Diagnostics precede the result they explain.
+# results.json as KTAP: suite and machine / program / test. Diagnostics precede the result that they
+# explain.
 
 # Items by key, in the order in which the keys first turn up; group_by alone would sort them.
 def runs_of(key):
@@ -11,7 +12,8 @@ def runs_of(key):
 # A description ends at "#", and so does a reason for some consumers.
 def words: split("#") | join(" ") | split("\n") | join(" ");
 
-def failure: "check failed: \(.rule): \(.file):\(.line): \(.expr): expected \(.expected), observed \(.observed)";
+def failure: "check failed: \(.rule): \(.file):\(.line): \(.expr):"
+	+ " expected \(.expected), observed \(.observed)";
 
 def diagnostics:
 	(.rules[] | "rule \(.)"),
@@ -20,8 +22,9 @@ def diagnostics:
 	(if .outcome == "pass" or .outcome == "skip" then empty else .notes[] | "note: \(.)" end),
 	(if .outcome == "fail" then .output[] else empty end),
 	(.splat[] | "splat: \(.)"),
-	(.console[] | "console: \(.)"),
-	(if .unexpected_pass then "unexpected pass: \(.deviation.reason // "expected to fail")" else empty end),
+	(if .outcome == "fail" then .console[] | "console: \(.)" else empty end),
+	(if .unexpected_pass then "unexpected pass: \(.deviation.reason // "expected to fail")"
+	 else empty end),
 	(if .outcome == "fail" then "replay: \(.replay)" else empty end);
 
 def test_line($number):

@@ -102,11 +102,29 @@ function not_run(id,    where, its_program)
 	outcome[id] = "fail"
 	reason_of[id] = "not run"
 	if (its_program in program_status) {
-		reason_of[id] = "not run: the program ended with status " program_status[its_program]
+		reason_of[id] = "not run: the program ended with status " \
+			program_status[its_program]
 	} else if (where in death) {
-		reason_of[id] = "not run: the guest died before it (" death[where] ")"
-		list["console", id] = death_console[where]
-		death_console[where] = ""	# once is enough
+		reason_of[id] = "not run: " death[where]
+		if (!(where in death_told))
+			list["console", id] = death_console[where]
+		death_told[where] = 1
+	}
+}
+
+# A guest that died where no test ran, and did better later, has still died.
+function settle_rest(    i, where)
+{
+	for (i = 1; i <= tests; i++)
+		if (!(order[i] in outcome))
+			not_run(order[i])
+	for (where in death) {
+		if (where in death_told)
+			continue
+		adopt(death_where[where])
+		ran[death_where[where]] = 1
+		list["console", death_where[where]] = death_console[where]
+		settle(death_where[where], "fail", death[where] " outside of tests")
 	}
 }
 
@@ -195,8 +213,6 @@ function truth(value)
 
 function print_test(id,    i, text)
 {
-	if (!(id in outcome))
-		not_run(id)
 	text = member("name", json(test_suite[id] "." test_program[id] "." test_name[id]))
 	text = text "," member("suite", json(test_suite[id]))
 	text = text "," member("program", json(test_program[id]))
@@ -204,7 +220,8 @@ function print_test(id,    i, text)
 	text = text "," member("machine", json(test_machine[id]))
 	text = text "," member("arch", json(machine_arch[test_machine[id]]))
 	text = text "," member("repeat", test_repeat[id])
-	text = text "," member("deviation", apply_deviations(id))	# before the outcome: it changes it
+	# Before the outcome: it may change it.
+	text = text "," member("deviation", apply_deviations(id))
 	text = text "," member("outcome", json(outcome[id]))
 	text = text "," member("reason", json(reason_of[id]))
 	text = text "," member("duration_s", sprintf("%.3f", seconds[id]))

@@ -65,17 +65,18 @@ results_summary() {
 results_files() {
 	local file files=
 
-	for file in results.json results.ktap junit.xml environment.json console/ raw/ coverage/ trace/; do
+	for file in results.{json,ktap} junit.xml environment.json console/ raw/ coverage/; do
 		[[ ! -e $1/$file ]] || files+="  $file"
 	done
 	printf '%s' "${files#  }"
 }
 
-# results_counts RUN_DIR: "N passed, N failed, N skipped". A known deviation is no pass: it counts as
-# skipped.
+# results_counts RUN_DIR: "N passed, N failed, N skipped"
+# A known deviation is neither pass nor failure: it counts as skipped.
 results_counts() {
 	jq -r '.counts
-		| "\(.passed) passed, \(.failed) failed, \(.skipped + .known) skipped"' "$1/results.json"
+		| "\(.passed) passed, \(.failed) failed, \(.skipped + .known) skipped"' \
+		"$1/results.json"
 }
 
 # results_status RUN_DIR: 0 passed, 1 a test failed, 2 no test ran, 4 all skipped
@@ -98,10 +99,11 @@ results_flakes() {
 # results_rules RUN_DIR: rule x machine coverage of a run.
 # results_rules ROOT: the rules, and how many tests name them in the sources.
 results_rules() {
+	local rules=${2:-${ROOT:-$RESULTS_LIB/..}}/rules.tsv
+
 	if [[ -e $1/results.json ]]; then
-		cat "${2:-${ROOT:-$RESULTS_LIB/..}}/rules.tsv" 2>/dev/null |
-			jq -r --rawfile rules /dev/stdin \
-				-f "$RESULTS_LIB/rules.jq" "$1/results.json"
+		[[ -e $rules ]] || rules=/dev/null
+		jq -r --rawfile rules "$rules" -f "$RESULTS_LIB/rules.jq" "$1/results.json"
 	else
 		results_rules_named "$1"
 	fi

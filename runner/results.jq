@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# results.json, from the objects that stream.awk prints. Needs --slurpfile environment and --arg run.
+# results.json, from the objects that stream.awk prints. Needs --slurpfile environment, --arg run.
 
 def counts: {
 	passed: map(select(.outcome == "pass")) | length,
@@ -13,7 +13,9 @@ def shell: if test("^[A-Za-z0-9_./:=+-]+$") then . else @sh end;
 
 def replay($environment):
 	"./run.sh --target \($environment.target // "guest" | shell) --arch \(.arch | shell)"
-	+ " --suite \(.suite | shell) --test \("\(.program).\(.test)" | @sh)"
+	+ " --suite \(.suite | shell)"
+	+ (if .test != "outside_tests" then " --test \("\(.program).\(.test)" | @sh)"
+		elif .program != "boot" then " --test \(.program | @sh)" else "" end)
 	+ (if $environment.seed then " --seed \($environment.seed | tostring | shell)" else "" end)
 	+ ($environment.options.kernel // "" | if . == "" then "" else " --kernel " + shell end)
 	+ (if $environment.options.debug == true then " --debug" else "" end);
@@ -22,7 +24,8 @@ def explained:
 	if .deviation and .outcome == "known" then
 		.failure = .reason | .reason = "known deviation: " + .deviation.reason
 	elif .outcome == "fail" and .reason == "" then
-		.reason = ((.failures[0] | values | "\(.expr): expected \(.expected), observed \(.observed)")
+		.reason = ((.failures[0] | values
+				| "\(.expr): expected \(.expected), observed \(.observed)")
 			// (.output[0] // "failed" | ltrimstr("# ")))
 	else . end;
 

@@ -16,6 +16,7 @@ def kept: "\(map(select(.outcome == "pass")) | length)/\(length)";
   ($rules[] as $rule
    | ($rule | left(10))
      + ([$machines, $widths] | transpose
-        | map(.[1] as $n | ($tests[$rule][.[0]] // null) | (if . then kept else "-" end) | left($n)) | add // "")
+        | map(.[1] as $n | $tests[$rule][.[0]] | (if . then kept else "-" end) | left($n))
+        | add // "")
      + ($sentence[$rule] // "not in rules.tsv")),
   "\($tests | keys | length) of \($rules | length) rules have a test in this run"

@@ -34,6 +34,7 @@ what == "stream" {
 }
 END {
 	boot_end()
+	settle_rest()
 	for (i = 1; i <= tests; i++)
 		print_test(order[i])
 	for (i = 1; i <= programs; i++)
@@ -43,6 +44,8 @@ END {
 function plan(the_machine, arch, suite, program, test, the_repeat,    id)
 {
 	machine_arch[the_machine] = arch
+	if (!(the_machine in first_suite))
+		first_suite[the_machine] = suite
 	id = the_machine "\t" the_repeat "\t" suite "." program "." test
 	if (!(id in planned))
 		add_test(id, the_machine, the_repeat, suite, program, test)
@@ -71,7 +74,8 @@ function boot_end()
 	} else if (died != "" && !done && last != "") {
 		blame(last, death_of("") " after the test")
 	} else if (died != "" && !done) {
-		death[boot] = died
+		death[boot] = death_of("")
+		death_where[boot] = outside_tests()
 		death_console[boot] = list["console", ""]
 	}
 	if (list["splat", ""] != "")
@@ -132,6 +136,7 @@ function program_begin(name)
 	program = slug(name)
 	program_start = clock
 	program_results = program_failures = 0
+	last = ""
 	if (!(program_id() in program_seconds)) {
 		program_order[++programs] = program_id()
 		program_seconds[program_id()] = program_checks[program_id()] = 0
@@ -149,7 +154,7 @@ function program_end(text,    status)
 		close_test("exit: the program ended with status " status " while the test ran")
 	else if (program_results && status !~ /^[04]$/ && !(status == 1 && program_failures))
 		blame(last, "exit: the program ended with status " status " after the test")
-	if (list["splat", ""] != "" && last != "")
+	if (list["splat", ""] != "")
 		outside_splat()
 	program_status[program_id()] = status
 	program_seconds[program_id()] += clock - program_start
@@ -159,13 +164,17 @@ function program_end(text,    status)
 # A complaint that no test's result followed belongs to the test before it, if there was one.
 function outside_splat(    id)
 {
-	id = last
-	if (id == "") {
-		id = boot "\t" (program == "" ? "guest.boot" : program) ".outside_tests"
-		adopt(id)
-	}
+	id = last == "" ? outside_tests() : last
+	adopt(id)
+	ran[id] = 1
 	move("splat", "", id)
 	blame(id, "splat: " first_splat[id])
+}
+
+# The id of a test that there is not: to fail for what happened where no test ran
+function outside_tests()
+{
+	return boot "\t" (program == "" ? first_suite[machine] ".boot" : program) ".outside_tests"
 }
 
 function splat(text)
@@ -199,7 +208,7 @@ function printed(text)
 		program_checks[program_id()] += substr(text, 10)
 	else if (text ~ /^# .*: Test (terminated|ended|exited) /)
 		ending(text)
-	else if (text !~ /^# +(OK|FAIL|SKIP|XFAIL|XPASS|PASSED|FAILED|Totals|Starting)/ && running != "")
+	else if (running != "" && text !~ /^# +(OK|FAIL|SKIP|XFAIL|XPASS) /)
 		add_few("output", json(text))
 }
 
@@ -220,7 +229,7 @@ function run(text)
 function rule(name)
 {
 	name = slug(name)
-	if (!((running, name) in ruled))
+	if (running == "" || !((running, name) in ruled))
 		add("rules", running, json(name))
 	ruled[running, name] = 1
 }

@@ -36,33 +36,49 @@ def rows:
 	| ($rows | map(.[0].machine | length) | max // 0) as $machine_width
 	| $rows[]
 	| .[0] as $first
-	| ($programs | map(select(.suite == $first.suite and .machine == $first.machine))) as $ran
-	| "  \($first.suite | left($suite_width))  \($e.target // "guest") \($first.machine | left($machine_width))"
+	| [$programs[] | select(.suite == $first.suite and .machine == $first.machine)] as $ran
+	| "  \($first.suite | left($suite_width))  \($e.target // "guest")"
+	  + " \($first.machine | left($machine_width))"
 	  + " \($e.accel[$first.arch] // "" | left(4)) \(cells)"
 	  + "\([$ran[].checks] | add // 0 | tostring | right(9)) checks"
 	  + "\([$ran[].duration_s] | add // 0 | clock | right(7))";
 
 def failure_lines:
-	"\(.file):\(.line): \(.expr)", "    expected \(.expected), observed \(.observed)";
+	"\(.file):\(.line): \(.expr)" + (if .times > 1 then "  (\(.times) times)" else "" end),
+	"    expected \(.expected), observed \(.observed)";
+
+# The same check may fail again and again in a loop.
+def distinct:
+	.failures | to_entries | group_by(.value) | sort_by(.[0].key)
+	| map(.[0].value + { times: length });
+
+# What results.jq makes the reason of a test that gives no other
+def failure_reason: "\(.expr): expected \(.expected), observed \(.observed)";
 
 # A loop may fail a thousand times; the first and their number say as much.
 def failures:
-	(.failures[0:3][] | failure_lines),
-	(.failures | length | if . > 3 then "... and \(. - 3) more failed checks" else empty end);
+	distinct as $distinct
+	| ($distinct[0:3][] | failure_lines),
+	  ($distinct | length | if . > 3 then "... and \(. - 3) more failed checks" else empty end);
 
 def rule_names: [.failures[].rule | select(. != "-")] | unique
 	| if length == 0 then "" else "  " + join(" ") end;
 
+def first_complaint:
+	first(.console[] | select(test("panic|BUG|Oops|WARNING|Unable to handle")));
+
 def evidence:
-	(if .failures == [] or (.reason | test("^(splat|panic|hang|timeout|exit|flood|garbled|terminated|ended|exited)"))
-	 then .reason else empty end),
+	(if .failures != [] and .reason == (.failures[0] | failure_reason) then empty
+	 else .reason end),
 	failures,
-	(if .failures == [] then .output[0:3][] | ltrimstr("# ") else empty end),
+	(.reason as $reason | if .failures == [] then .output[0:3][] | ltrimstr("# ")
+		| select(. != $reason) else empty end),
 	(.notes[0:3][] | "note: \(.)"),
-	(if .splat != [] and (.reason | startswith("splat:") | not) then "splat: \(.splat[0])" else empty end),
-	(.splat | length | if . > 1 then "(\(.) lines of the kernel's report are in results.json)" else empty end),
-	(if .splat == [] then .console | map(select(test("panic|BUG|Oops|WARNING|Unable to handle"))) | .[0:1][]
-		| "console: \(.)" else empty end),
+	(if .splat != [] and (.reason | startswith("splat:") | not) then "splat: \(.splat[0])"
+	 else empty end),
+	(.splat | length
+	 | if . > 1 then "(\(.) lines of the kernel's report are in results.json)" else empty end),
+	(if .splat == [] then first_complaint | "console: \(.)" else empty end),
 	"replay: \(.replay)";
 
 def failed_once($runs):
@@ -76,32 +92,35 @@ def failed:
 	| .[0] | failed_once($runs);
 
 def not_run:
-	[.tests[] | select(.outcome == "fail" and (.ran | not))] | group_by([.machine, .suite, .program, .reason])[]
-	| "\("FAIL" | red)  \(.[0].suite).\(.[0].program)  [\(.[0].machine)]  \(length) planned: \(.[0].reason)",
+	[.tests[] | select(.outcome == "fail" and (.ran | not))]
+	| group_by([.machine, .suite, .program, .reason])[]
+	| "\("FAIL" | red)  \(.[0] | "\(.suite).\(.program)  [\(.machine)]")  \(length) planned,"
+		+ " \(.[0].reason)",
 	  ("      " + ([.[0:3][].test] | join(", ")) + if length > 3 then ", ..." else "" end),
 	  (.[0] | "      replay: \(.replay)");
 
 def known:
 	[.tests[] | select(.outcome == "known")] | groups([.deviation.rule, .reason])[]
-	| "\("KNOWN" | yellow)  \(length)  \(.[0] | (.deviation.rule // "the harness expects it") + "  "
-		+ (.deviation.reason // .reason))";
+	| "\("KNOWN" | yellow)  \(length)  \(.[0].deviation.rule // "the harness expects it")"
+		+ "  \(.[0] | .deviation.reason // .reason)";
 
 def skipped:
 	[.tests[] | select(.outcome == "skip")] | groups(.reason)[]
 	| "\("SKIP" | yellow)  \(length)  \(.[0].reason)";
 
 def unplanned:
-	[.tests[] | select(.planned | not)]
+	[.tests[] | select((.planned | not) and .test != "outside_tests")]
 	| if . == [] then empty
 	  else "\("UNPLANNED" | yellow)  \(length)  \([.[0:3][].name] | join(", "))"
 		+ if length > 3 then ", ..." else "" end end;
 
 def unexpected:
 	.tests[] | select(.unexpected_pass)
-	| "\("UNEXPECTED PASS" | yellow)  \(.name)  [\(.machine)]  \(.deviation.reason // "expected to fail")";
+	| "\("UNEXPECTED PASS" | yellow)  \(.name)  [\(.machine)]"
+		+ "  \(.deviation.reason // "expected to fail")";
 
 def total:
-	"\(.counts.passed) passed, \(.counts.failed) failed, \(.counts.skipped) skipped, \(.counts.known) known"
+	(.counts | "\(.passed) passed, \(.failed) failed, \(.skipped) skipped, \(.known) known")
 	+ if .run.seconds then " in \(.run.seconds | clock)" else "" end;
 
 header, rows, failed, not_run, known, skipped, unexpected, unplanned, total,

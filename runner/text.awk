@@ -25,9 +25,8 @@ function printable(text,    safe, i, c)
 function json(text)
 {
 	text = printable(text)
-	gsub(/\\/, "\\\\\\\\", text)
-	gsub(/"/, "\\\\\"", text)
-	gsub(/\t/, "\\\\t", text)
+	gsub(/["\\]/, "\\\\&", text)
+	gsub(/\t/, "\\t", text)
 	return "\"" text "\""
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-only
-# Read KTAP with perl's own TAP parser: every level by itself, without its two spaces of indentation.
+# Read KTAP with perl's own TAP parser: every level by itself, without its indentation.
 # Prints "outcome path" for each leaf; fails if any level is not valid TAP.
 use strict;
 use warnings;
@@ -26,7 +26,7 @@ sub level {
 
 	my $parser = TAP::Parser->new({ tap => join("\n", @own) . "\n" });
 	while (my $result = $parser->next) {
-		problem($path, "neither TAP nor diagnostic: " . $result->raw) if $result->is_unknown;
+		problem($path, "no TAP: " . $result->raw) if $result->is_unknown;
 		leaf($path, $result, $nested{ $result->number }) if $result->is_test;
 	}
 	problem($path, $_) for $parser->parse_errors;

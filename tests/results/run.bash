@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
-# The results pipeline, on what guests might have said: cases/NAME has plan.tsv and raw/*.log of a run,
-# and what must come of it: outcomes, summary, and status. `run.bash --update` writes these anew; read the
-# difference before you believe it.
+# The results pipeline, on what guests might have said: cases/NAME has plan.tsv and raw/*.log of a
+# run, and what must come of it: outcomes, summary, status. `run.bash --update` writes these anew:
+# read the difference before you believe it.
 set -uo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -14,17 +14,26 @@ source "$ROOT/runner/results.bash"
 OUT=$(mktemp -d "${TMPDIR:-/tmp}/nit-results.XXXXXX") || exit 2
 trap 'rm -rf "$OUT"' EXIT
 
+readonly LOG=raw/x86_64-mock.1.1.log
 readonly MANY=3000 MANY_SECONDS=3
 
 # case_write NAME: a run's directory, as the runner leaves it, and its results
 case_write() {
 	local run=$OUT/$1
 
-	cp -r "$HERE/cases/$1" "$run" && mkdir -p "$run/raw" && cp "$HERE/environment.json" "$run/" || return
+	cp -r "$HERE/cases/$1" "$run" && mkdir -p "$run/raw" || return
+	cp "$HERE/environment.json" "$run/" || return
 	# Bytes that no editor likes are kept as escapes.
-	[[ ! -e $run/escaped ]] ||
-		while IFS= read -r line; do printf '%b\n' "$line"; done <"$run/escaped" >"$run/raw/x86_64-mock.1.1.log"
+	[[ ! -e $run/escaped ]] || unescape <"$run/escaped" >"$run/$LOG"
 	results_write "$run" "$HERE"
+}
+
+unescape() {
+	local line
+
+	while IFS= read -r line; do
+		printf '%b\n' "$line"
+	done
 }
 
 # A line for each test: outcome, name, repeat, reason
@@ -44,6 +53,14 @@ status() {
 	echo "$status: $(results_counts "$1")"
 }
 
+flakes() {
+	results_flakes "$1"
+}
+
+rules() {
+	results_rules "$1" "$HERE"
+}
+
 # expected NAME KIND: what the case must give, as it does
 expected() {
 	"$2" "$OUT/$1" >"$OUT/$1/$2" 2>&1
@@ -54,8 +71,10 @@ expected() {
 # Every level must be TAP, and say of every test what results.json says.
 ktap_agrees() {
 	"$HERE/ktap.pl" <"$1/results.ktap" >"$1/ktap.leaves" || return
-	jq -r 'any(.tests[]; .repeat > 1) as $repeated | .tests[]
-		| "\(.outcome) \(.suite).\(.machine)\(if $repeated then ".\(.repeat)" else "" end)/\(.program)/\(.test)"' \
+	jq -r 'any(.tests[]; .repeat > 1) as $repeated
+		| .tests[]
+		| (if $repeated then ".\(.repeat)" else "" end) as $repeat
+		| "\(.outcome) \(.suite).\(.machine)\($repeat)/\(.program)/\(.test)"' \
 		"$1/results.json" | sort | diff - <(sort "$1/ktap.leaves")
 }
 
@@ -66,9 +85,11 @@ ktap_printable() {
 junit_counts() {
 	local path expected
 
-	for path in "count(//failure)=count(//testcase[failure])" "count(//testcase)=/testsuites/@tests" \
-		"count(//failure)=/testsuites/@failures" "count(//skipped)=sum(//testsuite/@skipped)"; do
-		[[ $(xmllint --xpath "$path" "$1/junit.xml") == true ]] || { echo "not $path"; return 1; }
+	for path in "count(//testcase)=/testsuites/@tests" \
+		"count(//failure)=/testsuites/@failures" \
+		"count(//skipped)=sum(//testsuite/@skipped)"; do
+		[[ $(xmllint --xpath "$path" "$1/junit.xml") == true ]] ||
+			{ echo "not $path"; return 1; }
 	done
 	expected=$(jq '.tests | length' "$1/results.json")
 	[[ $(xmllint --xpath "count(//testcase)" "$1/junit.xml") == "$expected" ]]
@@ -78,8 +99,9 @@ junit_counts() {
 json_form() {
 	jq -e '
 	def strings: type == "array" and all(.[]; type == "string");
-	.format == 1 and (.environment.seed == "0x5eed1234") and (.run.name | type == "string")
-	and ([.counts[]] | add // 0) == (.tests | length)
+	"./run.sh --target guest --arch x86_64 --suite uapi" as $replay
+	| .format == 1 and (.environment.seed == "0x5eed1234") and (.run.name | type == "string")
+	and ([.counts[]] | add) == (.tests | length)
 	and all(.programs[]; (.checks | type == "number") and (.program | length > 0))
 	and (.tests | length == (unique_by([.machine, .repeat, .name]) | length))
 	and all(.tests[];
@@ -91,8 +113,7 @@ json_form() {
 		and ([.rules, .notes, .splat, .console, .output] | all(strings))
 		and all(.failures[]; (.line | type == "number")
 			and ([.rule, .file, .expr, .expected, .observed] | strings))
-		and (.replay | startswith("./run.sh --target guest --arch x86_64 --suite uapi --test ")))' \
-		"$1/results.json"
+		and (.replay | startswith($replay)))' "$1/results.json"
 }
 
 case_check() {
@@ -118,29 +139,34 @@ check_fields() {
 	field rules-once all-pass '.tests[0].rules == ["UAPI-01", "UAPI-02"]'
 	field duration all-pass '.tests[0].duration_s == 0.5'
 	field checks-of-programs all-pass '[.programs[].checks] == [12, 3]'
-	field failure-parts fail-and-skip '.tests[0].failures[0] == { rule: "UAPI-08", file: "dispatch.c",
-		line: 355, expr: "-EOPNOTSUPP == rc", expected: "-95 (-EOPNOTSUPP)", observed: "0" }'
-	field failure-expression-is-tricky fail-and-skip \
-		'.tests[0].failures[1] | .expr == "s[\": expected \"] != \"a\\b<&>\"" and .expected == "1"'
-	field failure-without-form-is-kept fail-and-skip '.tests[0].notes[0] == "of a form that nobody knows"'
-	field other-output-is-kept fail-and-skip '.tests[1].output[0] | test("Expected this to be that")'
-	field replay fail-and-skip '.tests[0].replay == "./run.sh --target guest --arch x86_64 --suite uapi"
-		+ " --test '"'alpha.f.fails'"' --seed 0x5eed1234 --kernel '"'/src/my linux'"' --debug"'
-	field splat-before-run-line splat '.tests[1].splat | length == 3 and (.[2] | test("KASAN"))'
+	field other-output-is-kept fail-and-skip \
+		'.tests[1].output[0] | test("Expected this to be that")'
+	field splat-before-run-line splat \
+		'.tests[1].splat | length == 3 and (.[2] | test("KASAN"))'
 	field splat-stays-with-its-test splat '.tests[0].splat == [] and .tests[2].splat == []'
-	field console-of-panic panic '.tests[1].console | length == 2 and (.[0] | test("Kernel panic"))'
-	field deviation-keeps-failure known '.tests[0] | .failure == "" and (.failures | length) == 1
-		and .deviation.rule == "UAPI-08"'
-	field escapes-are-spelled-out garbage '.tests[0].notes[0] | startswith("\\x1b[31mred\\x1b[0m ")'
+	field console-of-panic panic \
+		'.tests[1].console | length == 2 and (.[0] | test("Kernel panic"))'
+	field deviation-keeps-failure known '.tests[0]
+		| .failure == "" and (.failures | length) == 1 and .deviation.rule == "UAPI-08"'
+	field escapes-are-spelled-out garbage \
+		'.tests[0].notes[0] | startswith("\\x1b[31mred\\x1b[0m ")'
+	field death-outside-of-tests outside '.tests[3]
+		| .console == ["the boot that failed"] and (.replay | test("--test") | not)'
 	field unplanned-is-marked unexpected '[.tests[].planned] == [true, false, false]'
 }
 
-flakes() {
-	results_flakes "$1"
-}
-
-rules() {
-	results_rules "$1" "$HERE"
+check_failures() {
+	field failure-parts fail-and-skip '.tests[0].failures[0] == {
+		rule: "UAPI-08", file: "dispatch.c", line: 355, expr: "-EOPNOTSUPP == rc",
+		expected: "-95 (-EOPNOTSUPP)", observed: "0" }'
+	field failure-expression-is-tricky fail-and-skip '.tests[0].failures[1]
+		| .expr == "s[\": expected \"] != \"a\\b<&>\"" and .expected == "1"'
+	field failure-without-form-is-kept fail-and-skip \
+		'.tests[0].notes[0] == "of a form that nobody knows"'
+	field replay fail-and-skip '.tests[0].replay
+		== "./run.sh --target guest --arch x86_64 --suite uapi"
+		+ " --test \u0027alpha.f.fails\u0027"
+		+ " --seed 0x5eed1234 --kernel \u0027/src/my linux\u0027 --debug"'
 }
 
 # Colour is for terminals, and for those who want it.
@@ -152,17 +178,20 @@ check_colour() {
 }
 
 colour_seen() {
-	local seen
+	local command="source $ROOT/runner/results.bash; results_summary $OUT/panic" seen
 
-	seen=$(NO_COLOR=$1 script -qec "bash -c 'source $ROOT/runner/results.bash; results_summary $OUT/panic'" \
-		/dev/null </dev/null)
+	seen=$(NO_COLOR=$1 script -qec "bash -c '$command'" /dev/null </dev/null)
 	[[ $seen == *$'\033[31m'* ]]
 }
 
 # A run of MANY tests, each with evidence, a third of them failing
 many_write() {
 	mkdir -p "$1/raw" && cp "$HERE/environment.json" "$1/" || return
-	awk -v many="$MANY" -v log_file="$1/raw/x86_64-mock.1.1.log" '
+	awk -v many="$MANY" -v log_file="$1/$LOG" '
+	function failure(i)
+	{
+		return "UAPI-0" i % 9 ": a.c:1: a == b: expected 1, observed 2"
+	}
 	BEGIN {
 		OFS = "\t"
 		print "1.0 begin uapi.alpha" >log_file
@@ -171,7 +200,7 @@ many_write() {
 			print "1.1 out #  RUN           f.t" i " ..." >log_file
 			print "1.1 out # rule UAPI-0" i % 9 >log_file
 			if (i % 3 == 0)
-				print "1.1 out # check failed: UAPI-0" i % 9 ": a.c:1: a == b: expected 1, observed 2" >log_file
+				print "1.1 out # check failed: " failure(i) >log_file
 			print "1.2 out " (i % 3 ? "" : "not ") "ok " i " f.t" i >log_file
 		}
 		print "9.9 end uapi.alpha 1" >log_file
@@ -184,30 +213,53 @@ check_many() {
 	local TIMEFORMAT='%U %S' user system
 
 	many_write "$OUT/many" || return
-	{ time { results_write "$OUT/many" "$HERE" && results_summary "$OUT/many" >/dev/null; } 2>&3; } \
-		2>"$OUT/many/time" 3>&2
+	{ time many_read 2>&3; } 2>"$OUT/many/time" 3>&2
 	[[ $(results_counts "$OUT/many") == "2000 passed, 1000 failed, 0 skipped" ]] || return
 	read -r user system <"$OUT/many/time"
 	echo "$MANY tests took $user s + $system s"
-	awk -v seconds="$user" -v more="$system" -v limit="$MANY_SECONDS" 'BEGIN { exit !(seconds + more < limit) }'
+	awk -v user="$user" -v more="$system" -v limit="$MANY_SECONDS" \
+		'BEGIN { exit !(user + more < limit) }'
+}
+
+many_read() {
+	results_write "$OUT/many" "$HERE" && results_summary "$OUT/many" >/dev/null
 }
 
 # A directory that cannot be written must not look like a result.
 check_unwritable() {
-	case_write all-skipped || return
-	rm "$OUT/all-skipped/results.json"
-	mkdir "$OUT/all-skipped/results.json.part"
-	! results_write "$OUT/all-skipped" "$HERE" 2>/dev/null && [[ ! -e $OUT/all-skipped/results.json ]]
+	local run=$OUT/all-skipped
+
+	rm "$run/results.json"
+	mkdir "$run/results.json.part"
+	! results_write "$run" "$HERE" 2>/dev/null && [[ ! -e $run/results.json ]]
+}
+
+# A run without environment, plan and deviations still has its results.
+check_bare() {
+	mkdir -p "$OUT/bare/raw" && cp "$OUT/all-pass/$LOG" "$OUT/bare/$LOG" || return
+	results_write "$OUT/bare" "$OUT" && results_summary "$OUT/bare" &&
+		[[ $(results_counts "$OUT/bare") == "3 passed, 0 failed, 0 skipped" ]] &&
+		[[ $(jq -r '.tests[0].arch' "$OUT/bare/results.json") == x86_64 ]] &&
+		xmllint --noout --schema "$HERE/junit.xsd" "$OUT/bare/junit.xml"
+}
+
+# Without results: the rules of a source tree and the tests that name them
+check_rules_of_sources() {
+	mkdir -p "$OUT/tree/suites/uapi" && cp "$HERE/rules.tsv" "$OUT/tree/" || return
+	printf 'TEST(a)\n{\n\tRULE("UAPI-08");\n\tRULE("UAPI-08");\n}\nTEST_F(f, b)\n{\n%s' \
+		$'\tRULE("UAPI-08");\n}\n' >"$OUT/tree/suites/uapi/x.c"
+	results_rules "$OUT/tree" | grep -E '^UAPI-08 +2 tests +uapi +Reserved' &&
+		results_rules "$OUT/tree" | grep -E '^UAPI-01 +0 tests'
 }
 
 # Every awk that may be a machine's awk gives the same.
 check_awks() {
-	local awk seen=0
+	local awk seen=0 name=fail-and-skip
 
 	for awk in mawk gawk original-awk; do
 		command -v "$awk" >/dev/null || continue
 		awk() { command "$awk" "$@"; }
-		results_json "$OUT/garbage" "$HERE" | diff - "$OUT/garbage/results.json" || return
+		results_json "$OUT/$name" "$HERE" | diff - "$OUT/$name/results.json" || return
 		unset -f awk
 		((++seen))
 	done
@@ -223,11 +275,14 @@ main() {
 		case_check "$(basename "$dir")"
 	done
 	check_fields
+	check_failures
 	tap_check flakes expected repeat flakes
 	tap_check rules expected fail-and-skip rules
+	tap_check rules-of-sources check_rules_of_sources
 	tap_check colour check_colour
 	tap_check many-are-fast check_many
 	tap_check unwritable-is-an-error check_unwritable
+	tap_check bare-run check_bare
 	tap_check awks-agree check_awks
 	tap_end
 }
