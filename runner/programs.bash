@@ -56,7 +56,8 @@ programs_copy() {
 # cannot be linked statically.
 programs_libraries() {
 	[[ $OPT_SANITIZE =~ address|thread|leak ]] || return 0
-	ldd "$1" 2>/dev/null | grep -oE '/[^ ]+' | while read -r library; do
+	ldd "$1" >/dev/null 2>&1 || return 0	# static
+	ldd "$1" | grep -oE '/[^ ]+' | while read -r library; do
 		[[ -e $2$library ]] || install -D "$(realpath "$library")" "$2$library" || return
 	done
 }

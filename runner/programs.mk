@@ -3,6 +3,8 @@
 #	ROOT SUITES_DIR KERNEL_SOURCE KERNEL_HEADERS CROSS SUITES [SANITIZE]
 # in the directory that takes the output. One .c in $SUITES_DIR/<suite>/ is one program.
 
+comma := ,
+
 CC := $(CROSS)gcc
 AR := $(CROSS)ar
 STRIP := $(CROSS)strip
@@ -30,7 +32,7 @@ all: $(programs) bin/init
 
 bin/init: $(ROOT)/guests/init/init.c
 	@mkdir -p $(@D)
-	$(CC) -D_GNU_SOURCE $(CFLAGS) -static -MF $(@).d $(filter-out -fsanitize=%,$(LDFLAGS)) -o $@ $<
+	$(CC) -D_GNU_SOURCE $(filter-out -fsanitize=% -fno-sanitize%,$(CFLAGS)) -static -MF $@.d -o $@ $<
 
 bin/%: suites/%.o libnit.a
 	@mkdir -p $(@D)
@@ -57,7 +59,6 @@ bin/upstream/%: LDLIBS := -lcap
 flags: FORCE
 	@echo '$(CC) $(CPPFLAGS) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CPPFLAGS) $(CFLAGS)' >$@
 
-comma := ,
 .PHONY: all FORCE
 .SECONDARY:
 -include $(objects:.o=.d) $(programs:bin/%=suites/%.d) bin/init.d

@@ -37,10 +37,12 @@ struct iommufd_ops {
  * struct iommufd - one open context
  * @ops: who answers
  * @fd: the open file; -1 where there is none
+ * @priv: the ops' own
  */
 struct iommufd {
 	const struct iommufd_ops *ops;
 	int fd;
+	void *priv;
 };
 
 /** __iommufd_open() - Open /dev/iommu of the running kernel; -ENOENT where it has none */

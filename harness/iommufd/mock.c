@@ -36,11 +36,22 @@ int __mock_device_create(struct iommufd *iommufd, uint32_t pt_id, uint32_t flags
 	return 0;
 }
 
-int __mock_device_replace(struct iommufd *iommufd, uint32_t stdev_id, uint32_t pt_id)
+int __mock_device_attach(struct iommufd *iommufd, uint32_t stdev_id, uint32_t pt_id,
+			 uint32_t *hwpt_id)
 {
 	struct iommu_test_cmd cmd = { .id = stdev_id, .mock_domain_replace.pt_id = pt_id };
+	int rc = mock_op(iommufd, IOMMU_TEST_OP_MOCK_DOMAIN_REPLACE, &cmd);
 
-	return mock_op(iommufd, IOMMU_TEST_OP_MOCK_DOMAIN_REPLACE, &cmd);
+	if (!rc)
+		*hwpt_id = cmd.mock_domain_replace.pt_id;
+	return rc;
+}
+
+int __mock_device_replace(struct iommufd *iommufd, uint32_t stdev_id, uint32_t pt_id)
+{
+	uint32_t hwpt_id;
+
+	return __mock_device_attach(iommufd, stdev_id, pt_id, &hwpt_id);
 }
 
 int __mock_pasid_attach(struct iommufd *iommufd, uint32_t stdev_id, uint32_t pasid,

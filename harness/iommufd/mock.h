@@ -37,6 +37,10 @@ int __mock_device_create(struct iommufd *iommufd, uint32_t pt_id, uint32_t flags
 /** __mock_device_replace() - Attach the device to @pt_id (IOAS or HWPT) in place of what it has */
 int __mock_device_replace(struct iommufd *iommufd, uint32_t stdev_id, uint32_t pt_id);
 
+/** __mock_device_attach() - The same; the HWPT that the device has now goes to *@hwpt_id */
+int __mock_device_attach(struct iommufd *iommufd, uint32_t stdev_id, uint32_t pt_id,
+			 uint32_t *hwpt_id);
+
 int __mock_pasid_attach(struct iommufd *iommufd, uint32_t stdev_id, uint32_t pasid,
 			uint32_t pt_id);
 int __mock_pasid_replace(struct iommufd *iommufd, uint32_t stdev_id, uint32_t pasid,
