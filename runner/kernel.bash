@@ -200,6 +200,7 @@ kernel_build() {
 			die "the kernel does not build" "the whole log: $CACHE/log/${name//\//-}"
 		touch "$dir/.built"
 	fi
+	[[ ! -s $dir/.notes ]] || say "$(cat "$dir/.notes")"
 	cp -f "$dir/${ARCH[$arch.image]}" "$WORK/$arch.image" || die "no image in $dir"
 	cp -f "$dir/.config" "$WORK/$arch.config"
 	cache_unlock
@@ -222,18 +223,18 @@ kernel_compile() {
 				"$dir/.config" "${fragments[@]}" >merge.log) || return
 	fi
 	kernel_make "$arch" "$dir" -s olddefconfig || return
-	kernel_missing_options "$dir/.config" "${fragments[@]}"
+	kernel_missing_options "$dir/.config" "${fragments[@]}" >"$dir/.notes"
 	# shellcheck disable=SC2046 # words
 	kernel_make "$arch" "$dir" -s -j"$(nproc)" $(kernel_coverage_objects) "$(basename "${ARCH[$arch.image]}")"
 }
 
-# Not an error: an older kernel lacks options, and the tests that need them skip. But on record.
+# Not an error: an older kernel lacks options, and the tests that need them skip. But said aloud.
 kernel_missing_options() {
 	local config=$1 option
 
 	shift
 	grep -hE '^CONFIG_[A-Z0-9_]+=[^n]' "$@" | while read -r option; do
-		grep -qxF "$option" "$config" || echo "note: this kernel does not take $option"
+		grep -qxF "$option" "$config" || echo "    note: this kernel does not take $option"
 	done
 }
 
