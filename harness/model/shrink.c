@@ -21,6 +21,13 @@ struct shrinker {
 	unsigned int left;
 };
 
+/* The struct is big, most sequences are not. */
+static void copy_calls(struct sequence *to, const struct sequence *from)
+{
+	to->count = from->count;
+	memcpy(to->call, from->call, from->count * sizeof(from->call[0]));
+}
+
 /* Run the trial; if it fails like the best, it is the best. */
 static bool try(struct shrinker *shrinker)
 {
@@ -35,7 +42,7 @@ static bool try(struct shrinker *shrinker)
 	    shrinker->trial.call[run->step].op != shrinker->best->call[best->step].op)
 		return false;
 	shrinker->trial.count = run->step + 1;
-	*shrinker->best = shrinker->trial;
+	copy_calls(shrinker->best, &shrinker->trial);
 	*shrinker->best_run = *run;
 	return true;
 }
@@ -44,7 +51,7 @@ static bool try_without(struct shrinker *shrinker, unsigned int start, unsigned 
 {
 	struct sequence *trial = &shrinker->trial;
 
-	*trial = *shrinker->best;
+	copy_calls(trial, shrinker->best);
 	memmove(&trial->call[start], &trial->call[start + length],
 		(trial->count - start - length) * sizeof(trial->call[0]));
 	trial->count -= length;
@@ -74,7 +81,7 @@ static bool take_out_entries(struct shrinker *shrinker, unsigned int step)
 	for (int n = CALL_ENTRIES - 1; n >= 0; n--) {
 		struct call *call = &shrinker->trial.call[step];
 
-		shrinker->trial = *shrinker->best;
+		copy_calls(&shrinker->trial, shrinker->best);
 		if (call->entry_num > CALL_ENTRIES || n >= call->entry_num)
 			continue;
 		memmove(call->entry[n], call->entry[n + 1],
@@ -93,12 +100,12 @@ static bool take_out_flags(struct shrinker *shrinker, unsigned int step)
 	for (uint32_t bit = 1; bit; bit <<= 1) {
 		if (!(shrinker->best->call[step].flags & bit))
 			continue;
-		shrinker->trial = *shrinker->best;
+		copy_calls(&shrinker->trial, shrinker->best);
 		shrinker->trial.call[step].flags &= ~bit;
 		progress |= try(shrinker);
 	}
 	if (shrinker->best->call[step].fault.kind != REF_ZERO) {
-		shrinker->trial = *shrinker->best;
+		copy_calls(&shrinker->trial, shrinker->best);
 		shrinker->trial.call[step].fault = (struct call_ref){ REF_ZERO };
 		progress |= try(shrinker);
 	}
@@ -116,7 +123,7 @@ static const struct call *find_call(const struct sequence *sequence, uint16_t ta
 static bool try_ref(struct shrinker *shrinker, unsigned int step, size_t offset,
 		    struct call_ref ref)
 {
-	shrinker->trial = *shrinker->best;
+	copy_calls(&shrinker->trial, shrinker->best);
 	*(struct call_ref *)((char *)&shrinker->trial.call[step] + offset) = ref;
 	return try(shrinker);
 }

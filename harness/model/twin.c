@@ -9,7 +9,7 @@
 
 #include "twin.h"
 
-enum { TWIN_FILES = MODEL_OBJECTS, TWIN_DATA = 4096 };
+enum { TWIN_FILES = 64, TWIN_DATA = 4096 };
 
 /**
  * struct twin - one open twin

@@ -490,6 +490,20 @@ FIXTURE_TEARDOWN(invalidate_large)
 	vm_close(&self->vm);
 }
 
+/* A WARN taints the kernel, /proc/sys/kernel/tainted bit 9 */
+static bool warned(void)
+{
+	FILE *file = fopen("/proc/sys/kernel/tainted", "r");
+	unsigned long taint = 0;
+
+	if (file) {
+		if (fscanf(file, "%lu", &taint) != 1)
+			taint = 0;
+		fclose(file);
+	}
+	return taint & (1ul << 9);
+}
+
 TEST_F(invalidate_large, maximum_of_entries_of_a_viommu_makes_no_splat)
 {
 	RULE("UAPI-44");
@@ -498,6 +512,8 @@ TEST_F(invalidate_large, maximum_of_entries_of_a_viommu_makes_no_splat)
 	uint32_t done = ENTRY_NUM_MAX;
 	int rc;
 
+	if (warned())
+		SKIP(return, "an earlier WARN would hide this one");
 	ASSERT_NE(NULL, array);
 	for (uint32_t i = 0; i < ENTRY_NUM_MAX; i++)
 		array[i].vdev_id = VM_VIRT_ID;
@@ -507,6 +523,7 @@ TEST_F(invalidate_large, maximum_of_entries_of_a_viommu_makes_no_splat)
 	EXPECT_TRUE(rc == 0 || rc == -ENOMEM);
 	EXPECT_EQ(rc ? CACHE_FULL : CACHE_FULL & ~1u,
 		  device_words(&vm->iommufd, vm->dev.idev_id));
+	EXPECT_FALSE(warned());
 	free(array);
 }
 

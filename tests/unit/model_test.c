@@ -9,7 +9,7 @@
 #include "model/shrink.h"
 #include "model/twin.h"
 
-enum { SEQUENCES = 300, STEPS = 60, BUDGET = 400 };
+enum { SEQUENCES = 100, STEPS = 60, BUDGET = 400 };
 
 static const uint64_t seed = 0x5eed;
 
@@ -189,7 +189,7 @@ TEST_F(twin, agrees_with_the_model)
 /* Over so many steps objects pile up and ids come back. */
 TEST_F(twin, agrees_with_the_model_for_long)
 {
-	for (unsigned int i = 0; i < 10; i++) {
+	for (unsigned int i = 0; i < 4; i++) {
 		sequence_generate(&self->sequence, seed, i, CALL_TAGS);
 		EXPECT_EQ(CALL_TAGS, self->sequence.count);
 		ASSERT_TRUE(sequence_run(&self->sequence, &self->target, &self->run));
