@@ -1646,174 +1646,174 @@ FIXTURE_VARIANT(race)
 #define SURE(_act) { #_act, _act, { 0, END } }
 
 DUEL(nested_invalidate_attach, "UAPI-90", prepare_dev,
-     { INVALIDATE_NESTED, SURE(attach) }, settle_nested);
+	{ INVALIDATE_NESTED, SURE(attach) }, settle_nested);
 DUEL(nested_invalidate_detach, "UAPI-90", prepare_dev_attached,
-     { INVALIDATE_NESTED, SURE(detach) }, settle_nested);
+	{ INVALIDATE_NESTED, SURE(detach) }, settle_nested);
 DUEL(nested_invalidate_replace, "UAPI-90", prepare_dev_attached,
-     { INVALIDATE_NESTED, SURE(replace) }, settle_nested);
+	{ INVALIDATE_NESTED, SURE(replace) }, settle_nested);
 DUEL(nested_invalidate_pasid_attach, "UAPI-90", prepare_dev_pasid,
-     { INVALIDATE_NESTED, SURE(pasid_attach) }, settle_nested);
+	{ INVALIDATE_NESTED, SURE(pasid_attach) }, settle_nested);
 DUEL(nested_invalidate_pasid_replace, "UAPI-90", prepare_dev_pasid_attached,
-     { INVALIDATE_NESTED, SURE(pasid_replace) }, settle_nested);
+	{ INVALIDATE_NESTED, SURE(pasid_replace) }, settle_nested);
 DUEL(nested_invalidate_pasid_detach, "UAPI-90", prepare_dev_pasid_attached,
-     { INVALIDATE_NESTED, SURE(pasid_detach) }, settle_nested);
+	{ INVALIDATE_NESTED, SURE(pasid_detach) }, settle_nested);
 DUEL(nested_invalidate_unbind, "UAPI-90", prepare_attached,
-     { INVALIDATE_NESTED, SURE(unbind) }, settle_nested_unbound);
+	{ INVALIDATE_NESTED, SURE(unbind) }, settle_nested_unbound);
 DUEL(nested_invalidate_destroy, "UAPI-90", prepare_victim,
-     { { "invalidate", invalidate_nested, { 0, -ENOENT, END } }, DESTROY_VICTIM },
-     settle_nested_destroyed);
+	{ { "invalidate", invalidate_nested, { 0, -ENOENT, END } }, DESTROY_VICTIM },
+	settle_nested_destroyed);
 DUEL(viommu_invalidate_attach, "UAPI-90", prepare_temp,
-     { INVALIDATE_VIOMMU, SURE(attach) }, settle_viommu);
+	{ INVALIDATE_VIOMMU, SURE(attach) }, settle_viommu);
 DUEL(viommu_invalidate_detach, "UAPI-90", prepare_attached,
-     { INVALIDATE_VIOMMU, SURE(detach) }, settle_viommu);
+	{ INVALIDATE_VIOMMU, SURE(detach) }, settle_viommu);
 DUEL(viommu_invalidate_replace, "UAPI-90", prepare_attached,
-     { INVALIDATE_VIOMMU, SURE(replace) }, settle_viommu);
+	{ INVALIDATE_VIOMMU, SURE(replace) }, settle_viommu);
 DUEL(viommu_invalidate_pasid_attach, "UAPI-90", prepare_pasid,
-     { INVALIDATE_VIOMMU, SURE(pasid_attach) }, settle_viommu);
+	{ INVALIDATE_VIOMMU, SURE(pasid_attach) }, settle_viommu);
 DUEL(viommu_invalidate_pasid_replace, "UAPI-90", prepare_pasid_attached,
-     { INVALIDATE_VIOMMU, SURE(pasid_replace) }, settle_viommu);
+	{ INVALIDATE_VIOMMU, SURE(pasid_replace) }, settle_viommu);
 DUEL(viommu_invalidate_pasid_detach, "UAPI-90", prepare_pasid_attached,
-     { INVALIDATE_VIOMMU, SURE(pasid_detach) }, settle_viommu);
+	{ INVALIDATE_VIOMMU, SURE(pasid_detach) }, settle_viommu);
 DUEL(viommu_invalidate_unbind, "UAPI-90", prepare_attached,
-     { INVALIDATE_GOING, SURE(unbind) }, settle_unbound);
+	{ INVALIDATE_GOING, SURE(unbind) }, settle_unbound);
 DUEL(viommu_invalidate_destroy, "UAPI-90", prepare_viommu,
-     { { "invalidate", probe_victim, { 0, -ENOENT, END } }, DESTROY_VICTIM },
-     settle_viommu_destroyed);
+	{ { "invalidate", probe_victim, { 0, -ENOENT, END } }, DESTROY_VICTIM },
+	settle_viommu_destroyed);
 
 DUEL(vdevice_destroy_invalidate, "UAPI-91", prepare_vdevice,
-     { INVALIDATE_GOING, SURE(vdevice_destroy) }, settle_cache);
+	{ INVALIDATE_GOING, SURE(vdevice_destroy) }, settle_cache);
 DUEL(vdevice_alloc_invalidate, "UAPI-91", prepare_bare,
-     { INVALIDATE_GOING, SURE(vdevice_alloc_first) }, settle_cache);
+	{ INVALIDATE_GOING, SURE(vdevice_alloc_first) }, settle_cache);
 DUEL(vdevice_destroy_unbind, "UAPI-91", prepare_vdevice,
-     { { "destroy", vdevice_destroy, { 0, -ENOENT, -EBUSY, END } }, SURE(unbind) },
-     settle_vdevice_gone, .unbinds = true);
+	{ { "destroy", vdevice_destroy, { 0, -ENOENT, -EBUSY, END } }, SURE(unbind) },
+	settle_vdevice_gone, .unbinds = true);
 DUEL(vdevice_alloc_unbind, "UAPI-91", prepare_bare,
-     { { "alloc", vdevice_alloc_first, { 0, -ENOENT, END } }, SURE(unbind) },
-     settle_vdevice_alloc_unbind, .unbinds = true);
+	{ { "alloc", vdevice_alloc_first, { 0, -ENOENT, END } }, SURE(unbind) },
+	settle_vdevice_alloc_unbind, .unbinds = true);
 DUEL(vdevice_same_device, "UAPI-91", prepare_bare,
-     { { "alloc", vdevice_alloc_first, { 0, -EEXIST, END } },
-       { "alloc", vdevice_alloc_same_device, { 0, -EEXIST, END } } },
-     settle_same_device);
+	{ { "alloc", vdevice_alloc_first, { 0, -EEXIST, END } },
+	  { "alloc", vdevice_alloc_same_device, { 0, -EEXIST, END } } },
+	settle_same_device);
 DUEL(vdevice_same_virt_id, "UAPI-91", prepare_two_bare,
-     { { "alloc", vdevice_alloc_first, { 0, -EEXIST, END } },
-       { "alloc", vdevice_alloc_same_virt_id, { 0, -EEXIST, END } } },
-     settle_same_virt_id);
+	{ { "alloc", vdevice_alloc_first, { 0, -EEXIST, END } },
+	  { "alloc", vdevice_alloc_same_virt_id, { 0, -EEXIST, END } } },
+	settle_same_virt_id);
 DUEL(vdevice_destroy_twice, "UAPI-91", prepare_vdevice,
-     { { "destroy", vdevice_destroy, { 0, -ENOENT, END } },
-       { "destroy", vdevice_destroy, { 0, -ENOENT, END } } },
-     settle_destroyed_twice);
+	{ { "destroy", vdevice_destroy, { 0, -ENOENT, END } },
+	  { "destroy", vdevice_destroy, { 0, -ENOENT, END } } },
+	settle_destroyed_twice);
 DUEL(vdevice_destroy_attach, "UAPI-91", prepare_temp,
-     { { "attach", attach, { 0, -ENOENT, END } }, SURE(vdevice_destroy) }, settle_attach);
+	{ { "attach", attach, { 0, -ENOENT, END } }, SURE(vdevice_destroy) }, settle_attach);
 
 DUEL(veventq_overflow_read, "UAPI-92", prepare_events,
-     { SURE(report_burst), SURE(read_second) }, settle_overflow);
+	{ SURE(report_burst), SURE(read_second) }, settle_overflow);
 DUEL(veventq_two_readers, "UAPI-92", prepare_deep_queue,
-     { SURE(read_all_first), SURE(read_all_second) }, settle_two_readers);
+	{ SURE(read_all_first), SURE(read_all_second) }, settle_two_readers);
 /* On its own: 7.3 does not always keep this order, eventq.c:iommufd_veventq_fops_read(). */
 DUEL(veventq_two_readers_order, "UAPI-92", prepare_deep_queue,
-     { SURE(read_all_first), SURE(read_all_second) }, settle_readers_in_order,
-     .patience = 20, .rare = true);
+	{ SURE(read_all_first), SURE(read_all_second) }, settle_readers_in_order,
+	.patience = 20, .rare = true);
 DUEL(veventq_read_destroy, "UAPI-92", prepare_full_queue,
-     { SURE(read_first), { "destroy", destroy_victim, { -EBUSY, END } } }, settle_events);
+	{ SURE(read_first), { "destroy", destroy_victim, { -EBUSY, END } } }, settle_events);
 DUEL(veventq_close_destroy, "UAPI-92", prepare_full_queue,
-     { SURE(close_victim), DESTROY_VICTIM }, settle_busy, .releases = true);
+	{ SURE(close_victim), DESTROY_VICTIM }, settle_busy, .releases = true);
 DUEL(veventq_report_destroy, "UAPI-92", prepare_events_closed,
-     { { "report", report_event, { 0, -EOPNOTSUPP, END } }, SURE(destroy_victim) },
-     settle_nothing);
+	{ { "report", report_event, { 0, -EOPNOTSUPP, END } }, SURE(destroy_victim) },
+	settle_nothing);
 DUEL(veventq_alloc_twice, "UAPI-92", NULL,
-     { { "alloc", veventq_alloc_first, { 0, -EEXIST, END } },
-       { "alloc", veventq_alloc_second, { 0, -EEXIST, END } } },
-     settle_veventq_alloc);
+	{ { "alloc", veventq_alloc_first, { 0, -EEXIST, END } },
+	  { "alloc", veventq_alloc_second, { 0, -EEXIST, END } } },
+	settle_veventq_alloc);
 DUEL(veventq_poll_report, "UAPI-92", prepare_events,
-     { SURE(poll_for_event), SURE(report_event) }, settle_events);
+	{ SURE(poll_for_event), SURE(report_event) }, settle_events);
 DUEL(veventq_poll_destroy, "UAPI-92", prepare_events,
-     { { "poll", poll_shortly, { EMPTY, -EBADF, END } }, CLOSE_DESTROY }, settle_busy);
+	{ { "poll", poll_shortly, { EMPTY, -EBADF, END } }, CLOSE_DESTROY }, settle_busy);
 
 DUEL(fault_response_replace, "UAPI-93", prepare_fault_read,
-     { { "respond", respond, { 0, -EINVAL, END } }, SURE(replace) }, settle_fault);
+	{ { "respond", respond, { 0, -EINVAL, END } }, SURE(replace) }, settle_fault);
 DUEL(fault_response_detach, "UAPI-93", prepare_fault_read,
-     { { "respond", respond, { 0, -EINVAL, END } }, SURE(detach) }, settle_fault);
+	{ { "respond", respond, { 0, -EINVAL, END } }, SURE(detach) }, settle_fault);
 DUEL(fault_response_pasid_detach, "UAPI-93", prepare_pasid_fault_read,
-     { { "respond", respond, { 0, -EINVAL, END } }, SURE(pasid_detach) },
-     settle_fault_of_temp);
+	{ { "respond", respond, { 0, -EINVAL, END } }, SURE(pasid_detach) },
+	settle_fault_of_temp);
 DUEL(fault_response_pasid_replace, "UAPI-93", prepare_pasid_fault_read,
-     { { "respond", respond, { 0, -EINVAL, END } }, SURE(pasid_replace) },
-     settle_pasid_fault);
+	{ { "respond", respond, { 0, -EINVAL, END } }, SURE(pasid_replace) },
+	settle_pasid_fault);
 DUEL(fault_response_unbind, "UAPI-93", prepare_fault_of_temp,
-     { { "respond", respond, { 0, -EINVAL, END } }, SURE(unbind) }, settle_fault_of_temp);
+	{ { "respond", respond, { 0, -EINVAL, END } }, SURE(unbind) }, settle_fault_of_temp);
 DUEL(fault_response_twice, "UAPI-93", prepare_fault_read,
-     { { "respond", respond, { 0, -EINVAL, END } }, { "respond", respond, { 0, -EINVAL, END } } },
-     settle_one_response);
+	{ { "respond", respond, { 0, -EINVAL, END } }, { "respond", respond, { 0, -EINVAL, END } } },
+	settle_one_response);
 DUEL(fault_read_replace, "UAPI-93", prepare_fault,
-     { { "read", read_fault, { 0, EMPTY, END } }, SURE(replace) }, settle_fault);
+	{ { "read", read_fault, { 0, EMPTY, END } }, SURE(replace) }, settle_fault);
 DUEL(fault_trigger_replace, "UAPI-93", prepare_faulting,
-     { SURE(trigger_fault), SURE(replace) }, settle_fault);
+	{ SURE(trigger_fault), SURE(replace) }, settle_fault);
 DUEL(fault_poll_destroy, "UAPI-93", prepare_fault_queue,
-     { { "poll", poll_shortly, { EMPTY, -EBADF, END } }, CLOSE_DESTROY }, settle_busy);
+	{ { "poll", poll_shortly, { EMPTY, -EBADF, END } }, CLOSE_DESTROY }, settle_busy);
 DUEL(fault_close_destroy, "UAPI-93", prepare_fault_queue,
-     { SURE(close_victim), DESTROY_VICTIM }, settle_busy, .releases = true);
+	{ SURE(close_victim), DESTROY_VICTIM }, settle_busy, .releases = true);
 DUEL(fault_queue_alloc_destroy, "UAPI-93", prepare_fault_queue_closed,
-     { { "hwpt alloc", alloc_with_fault, { 0, -ENOENT, END } }, DESTROY_VICTIM },
-     settle_alloc_with_fault);
+	{ { "hwpt alloc", alloc_with_fault, { 0, -ENOENT, END } }, DESTROY_VICTIM },
+	settle_alloc_with_fault);
 
 DUEL(mmap_destroy, "UAPI-94", prepare_mappable,
-     { { "mmap", map_victim, { 0, -ENXIO, END } }, DESTROY_VICTIM }, settle_mapped);
+	{ { "mmap", map_victim, { 0, -ENXIO, END } }, DESTROY_VICTIM }, settle_mapped);
 DUEL(munmap_destroy, "UAPI-94", prepare_mapped,
-     { SURE(unmap_victim), DESTROY_VICTIM }, settle_busy, .releases = true);
+	{ SURE(unmap_victim), DESTROY_VICTIM }, settle_busy, .releases = true);
 DUEL(fork_destroy, "UAPI-94", prepare_mapped,
-     { SURE(fork_with_mapping),
-       { "munmap and destroy", unmap_and_destroy_victim, { 0, -EBUSY, END } } },
-     settle_forked, .releases = true);
+	{ SURE(fork_with_mapping),
+	  { "munmap and destroy", unmap_and_destroy_victim, { 0, -EBUSY, END } } },
+	settle_forked, .releases = true);
 
 DUEL(hw_queue_alloc_unmap, "UAPI-95", NULL,
-     { { "alloc", hw_queue_alloc_first, { 0, -ENOENT, -EINVAL, END } },
-       { "unmap", unmap_buf, { 0, -EBUSY, END } } },
-     settle_queue_memory);
+	{ { "alloc", hw_queue_alloc_first, { 0, -ENOENT, -EINVAL, END } },
+	  { "unmap", unmap_buf, { 0, -EBUSY, END } } },
+	settle_queue_memory);
 DUEL(hw_queue_destroy_unmap, "UAPI-95", prepare_queue,
-     { SURE(destroy_victim), { "unmap", unmap_buf, { 0, -EBUSY, END } } },
-     settle_queue_gone, .releases = true);
+	{ SURE(destroy_victim), { "unmap", unmap_buf, { 0, -EBUSY, END } } },
+	settle_queue_gone, .releases = true);
 DUEL(hw_queue_same_index, "UAPI-95", NULL,
-     { { "alloc", hw_queue_alloc_first, { 0, -EEXIST, END } },
-       { "alloc", hw_queue_alloc_same, { 0, -EEXIST, END } } },
-     destroy_winner);
+	{ { "alloc", hw_queue_alloc_first, { 0, -EEXIST, END } },
+	  { "alloc", hw_queue_alloc_same, { 0, -EEXIST, END } } },
+	destroy_winner);
 
 DUEL(close_ioas_alloc, "UAPI-96", prepare_other,
-     { { "ioas alloc", other_ioas_alloc, { 0, -EBADF, END } }, SURE(other_close) },
-     settle_nothing);
+	{ { "ioas alloc", other_ioas_alloc, { 0, -EBADF, END } }, SURE(other_close) },
+	settle_nothing);
 DUEL(close_invalidate, "UAPI-96", prepare_other_nested,
-     { { "invalidate", other_invalidate, { 0, -EBADF, END } }, SURE(other_close) },
-     settle_nothing);
+	{ { "invalidate", other_invalidate, { 0, -EBADF, END } }, SURE(other_close) },
+	settle_nothing);
 DUEL(guessed_ids, "UAPI-96", prepare_guess,
-     { SURE(guess_calls), SURE(guess_calls) }, settle_guess);
+	{ SURE(guess_calls), SURE(guess_calls) }, settle_guess);
 
 DUEL(nested_alloc_parent_destroy, "UAPI-96", prepare_parent,
-     { { "alloc", nested_alloc_in_victim, { 0, -ENOENT, -EINVAL, END } }, DESTROY_VICTIM },
-     settle_child);
+	{ { "alloc", nested_alloc_in_victim, { 0, -ENOENT, -EINVAL, END } }, DESTROY_VICTIM },
+	settle_child);
 DUEL(viommu_alloc_parent_destroy, "UAPI-96", prepare_parent,
-     { { "alloc", viommu_alloc_in_victim, { 0, -ENOENT, END } }, DESTROY_VICTIM },
-     settle_child);
+	{ { "alloc", viommu_alloc_in_victim, { 0, -ENOENT, END } }, DESTROY_VICTIM },
+	settle_child);
 DUEL(nested_alloc_viommu_destroy, "UAPI-96", prepare_viommu,
-     { { "alloc", nested_alloc_in_victim, { 0, -ENOENT, -EINVAL, END } }, DESTROY_VICTIM },
-     settle_child);
+	{ { "alloc", nested_alloc_in_victim, { 0, -ENOENT, -EINVAL, END } }, DESTROY_VICTIM },
+	settle_child);
 DUEL(vdevice_alloc_viommu_destroy, "UAPI-96", prepare_viommu_and_bare,
-     { { "alloc", vdevice_alloc_in_victim, { 0, -ENOENT, END } }, DESTROY_VICTIM },
-     settle_child_and_bare);
+	{ { "alloc", vdevice_alloc_in_victim, { 0, -ENOENT, END } }, DESTROY_VICTIM },
+	settle_child_and_bare);
 DUEL(veventq_alloc_viommu_destroy, "UAPI-96", prepare_viommu,
-     { { "alloc", veventq_alloc_in_victim, { 0, -ENOENT, END } }, DESTROY_VICTIM },
-     settle_veventq_child);
+	{ { "alloc", veventq_alloc_in_victim, { 0, -ENOENT, END } }, DESTROY_VICTIM },
+	settle_veventq_child);
 DUEL(hw_queue_alloc_viommu_destroy, "UAPI-96", prepare_viommu,
-     { { "alloc", hw_queue_alloc_in_victim, { 0, -ENOENT, END } }, DESTROY_VICTIM },
-     settle_child);
+	{ { "alloc", hw_queue_alloc_in_victim, { 0, -ENOENT, END } }, DESTROY_VICTIM },
+	settle_child);
 DUEL(attach_destroy, "UAPI-96", prepare_attach_victim,
-     { { "attach", attach, { 0, -ENOENT, END } }, DESTROY_VICTIM }, settle_attach_victim);
+	{ { "attach", attach, { 0, -ENOENT, END } }, DESTROY_VICTIM }, settle_attach_victim);
 
 /*
  * The last, for it ends the guest of a kernel that counts up a reference which may be 0, as 7.3
  * does in driver.c:_iommufd_object_depend(). Patient enough to find that.
  */
 DUEL(hw_queue_depend_destroy, "UAPI-95", prepare_queue_chain,
-     { { "alloc next", hw_queue_alloc_next, { 0, -EIO, END } }, DESTROY_VICTIM },
-     settle_queue_chain, .patience = 40);
+	{ { "alloc next", hw_queue_alloc_next, { 0, -EIO, END } }, DESTROY_VICTIM },
+	settle_queue_chain, .patience = 40);
 
 FIXTURE_SETUP(race)
 {
