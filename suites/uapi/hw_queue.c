@@ -881,7 +881,7 @@ TEST_F(queue, locked_memory_cannot_be_unmapped_in_any_way)
 /* The neighbour below goes before the kernel meets the queue: then it must be in the count. */
 TEST_F(queue, refused_unmap_counts_what_it_unmapped)
 {
-	RULE("UAPI-58");
+	RULE("UAPI-57");
 	struct bench *bench = &self->bench;
 	struct iommu_ioas_unmap cmd = {
 		.size = sizeof(cmd), .ioas_id = bench->vm.ioas, .iova = IOVA,

@@ -64,7 +64,7 @@ lint_rules_tested() {
 }
 
 lint_rules_form() {
-	rules_listed | sort | uniq -d | { ! grep .; } &&
+	rules_listed | sort -c && rules_listed | uniq -d | { ! grep .; } &&
 		awk -F '\t' '!/^(#|$)/ && (NF != 3 || $2 == "" || $3 == "") { print FILENAME ":" FNR ": " $0; bad = 1 }
 			END { exit bad }' rules.tsv
 }
