@@ -29,7 +29,8 @@ coverage_unpack() {
 		next unless $F[1] eq "file" && $F[2] eq "gcov";
 		my ($name) = $F[3] =~ m{drivers/iommu/iommufd/([^/]+\.gcda)$} or next;
 		open(my $out, ">>", "$dir/$name") or die;
-		local $\; binmode $out; print {$out} pack("H*", $F[4]);' -- -dir="$2" && compgen -G "$2/*.gcda" >/dev/null
+		local $\; binmode $out; print {$out} pack("H*", $F[4]);' -- -dir="$2" &&
+		compgen -G "$2/*.gcda" >/dev/null
 }
 
 coverage_merge() {

@@ -5,6 +5,14 @@
 set -uo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=runner/say.bash
+source "$ROOT/runner/say.bash"
+# shellcheck source=runner/cache.bash
+source "$ROOT/runner/cache.bash"
+# shellcheck source=runner/table.bash
+source "$ROOT/runner/table.bash"
+# shellcheck source=runner/host.bash
+source "$ROOT/runner/host.bash"
 readonly ALL="lint results unit runner uapi"	# cheap ones first
 
 # check_tap NAME STATUS FILE: prints "passed failed skipped" of one TAP stream
@@ -28,6 +36,7 @@ main() {
 	local name names=("$@") passed=0 failed=0 skipped=0 counts started status out
 
 	(($#)) || read -ra names <<<"$ALL"
+	host_need jq=jq shellcheck=shellcheck xmllint=libxml2-utils git=git perl=perl
 	out=$(mktemp -d "${TMPDIR:-/tmp}/nit-check.XXXXXX") || exit 2
 	# shellcheck disable=SC2064 # now
 	trap "rm -rf '$out'" EXIT

@@ -15,7 +15,7 @@
  *	boot KEY=VALUE			what this kernel is
  *	begin NAME | end NAME STATUS	around a program; STATUS as a shell would give it
  *	out TEXT			a line that the program printed
- *	splat TEXT			the kernel complained; belongs to the test whose result follows
+ *	splat TEXT			the kernel complained; of the test whose result follows
  *	file NAME PATH HEX		a piece of a file
  *	done				end of plan
  *

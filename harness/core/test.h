@@ -15,7 +15,7 @@
 #include "check.h"
 #include "prng.h"
 
-/* Emulated machines are slow, debug kernels on them slower: NIT_TIMEOUT_SCALE at build time. */
+/* A bound for tests that never end; emulated machines are slow, debug kernels on them slower. */
 #ifndef NIT_TEST_TIMEOUT
 #define NIT_TEST_TIMEOUT 120
 #endif

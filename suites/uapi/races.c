@@ -1742,7 +1742,8 @@ DUEL(fault_response_pasid_replace, "UAPI-93", prepare_pasid_fault_read,
 DUEL(fault_response_unbind, "UAPI-93", prepare_fault_of_temp,
 	{ { "respond", respond, { 0, -EINVAL, END } }, SURE(unbind) }, settle_fault_of_temp);
 DUEL(fault_response_twice, "UAPI-93", prepare_fault_read,
-	{ { "respond", respond, { 0, -EINVAL, END } }, { "respond", respond, { 0, -EINVAL, END } } },
+	{ { "respond", respond, { 0, -EINVAL, END } },
+	  { "respond", respond, { 0, -EINVAL, END } } },
 	settle_one_response);
 DUEL(fault_read_replace, "UAPI-93", prepare_fault,
 	{ { "read", read_fault, { 0, EMPTY, END } }, SURE(replace) }, settle_fault);

@@ -93,7 +93,6 @@ lint_tests_have_rules() {
 	END { exit bad }' suites/*/*.c
 }
 
-command -v shellcheck >/dev/null || { apt-get -qq install -y shellcheck >/dev/null 2>&1; }
 tap_check shellcheck lint_shell
 tap_check licences lint_licences
 tap_check columns lint_columns

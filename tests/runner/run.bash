@@ -78,7 +78,8 @@ test_kernel_paths() {
 	mkdir -p "$OUT/old/drivers/iommu" && touch "$OUT/old/Kconfig" "$OUT/old/Makefile"
 	run_nit --kernel "$OUT/old"
 	expect kernel-without-iommufd 2 "has no iommufd test driver"
-	image=$(find "${XDG_CACHE_HOME:-$HOME/.cache}/nit/build" -path "*/x86_64-[0-9a-f]*/arch/x86/boot/bzImage" -printf "%T@ %p\n" |
+	image=$(find "${XDG_CACHE_HOME:-$HOME/.cache}/nit/build" \
+		-path "*/x86_64-[0-9a-f]*/arch/x86/boot/bzImage" -printf "%T@ %p\n" |
 		sort -n | tail -n 1 | cut -d " " -f 2-)
 	run_nit --kernel "$image" --arch arm64
 	expect kernel-for-another-arch 2 "an image for x86_64"
@@ -185,6 +186,142 @@ test_install() {
 	tap_result $? install-runs "$(tail -n 20 "$OUT/output")"
 }
 
+# Set-up from nothing, without network and without packages: one clear error, what to do, no traces.
+test_setup() {
+	test_offline
+	test_missing_package
+	test_clean_cache
+	test_two_runs
+	test_half_made
+	test_tables
+}
+
+test_offline() {
+	XDG_CACHE_HOME=$OUT/empty NIT_MIRROR=http://127.0.0.1:9/debian run_nit --suite misbehave
+	expect offline-names-the-remedy 2 "pass a source tree: ./run.sh --kernel DIR"
+	[[ $(grep -c '^run.sh: error:' "$OUT/output") == 1 ]]
+	tap_result $? offline-is-one-error "$(cat "$OUT/output")"
+	XDG_CACHE_HOME=/proc/nowhere run_nit --suite misbehave
+	expect cache-cannot-be-written 2 "set XDG_CACHE_HOME"
+}
+
+# A PATH with all that this machine has, but for jq and the means to get it
+test_missing_package() {
+	local dir tool
+
+	mkdir "$OUT/bin"
+	for dir in ${PATH//:/ }; do
+		for tool in "$dir"/*; do
+			[[ -e $OUT/bin/${tool##*/} ]] || ln -s "$tool" "$OUT/bin/" 2>/dev/null
+		done
+	done
+	rm -f "$OUT/bin/jq" "$OUT/bin/apt-get"
+	PATH=$OUT/bin run_nit --suite misbehave
+	expect missing-package-is-named 2 "apt-get install jq"
+}
+
+test_clean_cache() {
+	local cache=$OUT/cleaned/nit lock
+
+	mkdir -p "$cache/locks"
+	exec {lock}>>"$cache/locks/in-use"
+	flock -s "$lock"
+	XDG_CACHE_HOME=$OUT/cleaned run_nit --clean-cache
+	expect clean-cache-waits-for-no-run 2 "another run is using"
+	exec {lock}>&-
+	XDG_CACHE_HOME=$OUT/cleaned run_nit --clean-cache
+	expect clean-cache 0 "removed $cache"
+	[[ ! -e $cache ]]
+	tap_result $? clean-cache-removes-all "$(find "$cache" 2>&1)"
+}
+
+test_two_runs() {
+	local pids=() number
+
+	for number in 1 2; do
+		NIT_SUITES=$ROOT/tests/runner/suites "$ROOT/run.sh" --arch x86_64 --suite misbehave \
+			--test passes_first --results "$OUT/twice.$number" >"$OUT/twice.$number.output" 2>&1 &
+		pids+=($!)
+	done
+	for number in 1 2; do
+		wait "${pids[number - 1]}"
+		tap_result $? "two-runs-at-once-$number" "$(tail -n 20 "$OUT/twice.$number.output")"
+	done
+}
+
+# makes COMMAND...: a cache entry "thing" in $OUT/made, as any run would make it
+makes() (
+	export XDG_CACHE_HOME=$OUT/made
+	bash -c '
+		for part in say cache; do source "$0/runner/$part.bash"; done
+		trap "jobs_kill; cache_abandon" EXIT
+		trap "exit 130" INT
+		cache_open
+		cache_provide thing "a thing" "" "$@"' "$ROOT" "$@"
+)
+
+make_slowly() {
+	echo >>"$MADE"
+	sleep 0.3
+	touch "$1/content"
+}
+
+make_without_end() {
+	touch "$1/content"
+	sleep 60
+}
+export -f make_slowly make_without_end
+
+# Whoever comes second waits, and finds what the first made; who is interrupted leaves nothing.
+test_half_made() {
+	local pids=() pid tries
+
+	export MADE=$OUT/made.count
+	for _ in 1 2 3; do
+		makes make_slowly >/dev/null 2>&1 &
+		pids+=($!)
+	done
+	for pid in "${pids[@]}"; do
+		wait "$pid" || echo "$pid failed" >>"$MADE"
+	done
+	[[ $(wc -l <"$MADE") == 1 && -e $OUT/made/nit/thing/content ]]
+	tap_result $? entry-is-made-once "$(cat "$MADE"; find "$OUT/made")"
+
+	rm -rf "$OUT/made"
+	set -m
+	makes make_without_end >/dev/null 2>&1 &
+	set +m
+	pid=$!
+	for ((tries = 0; tries < 400; tries++)); do
+		[[ ! -e $OUT/made/nit/thing.part/content ]] || break
+		sleep 0.05
+	done
+	kill -INT -- "-$pid"
+	wait "$pid"
+	[[ ! -e $OUT/made/nit/thing && ! -e $OUT/made/nit/thing.part ]]
+	tap_result $? interrupted-entry-is-abandoned "$(find "$OUT/made")"
+	! makes false >"$OUT/output" 2>&1 && grep -q "the whole log" "$OUT/output" &&
+		[[ ! -e $OUT/made/nit/thing ]]
+	tap_result $? failed-entry-names-its-log "$(cat "$OUT/output")"
+}
+
+# The tables of guests/, with a mistake in one
+test_tables() {
+	local tree=$OUT/tree machine
+
+	mkdir "$tree"
+	cp -r "$ROOT"/{run.sh,runner,guests,suites} "$tree/"
+	machine=$tree/guests/machines/x86_64-mock.machine
+	sed -i 's/^memory/memroy/' "$machine"
+	STATUS=0
+	"$tree/run.sh" --list >"$OUT/output" 2>&1 || STATUS=$?
+	expect table-unknown-key 2 "$machine:5: unknown key 'memroy'"
+	sed -i 's/^memroy = /memory /' "$machine"
+	STATUS=0
+	"$tree/run.sh" --list >"$OUT/output" 2>&1 || STATUS=$?
+	expect table-bad-line 2 "is not a line of 'key = value'"
+}
+
 # complete WORD...: what completion offers for the last word
 complete_words() (
 	# shellcheck source=runner/completion.bash
@@ -200,7 +337,7 @@ test_completion() {
 	tap_check completes-suites grep -qw uapi <(complete_words --suite u)
 }
 
-parts=(options kernel_paths guests statuses install completion interrupts full_disk)
+parts=(options setup kernel_paths guests statuses install completion interrupts full_disk)
 (($# == 0)) || parts=("$@")
 for part in "${parts[@]}"; do
 	"test_$part"
