@@ -10,6 +10,9 @@ def yellow: paint("33");
 def count($outcome): map(select(.outcome == $outcome)) | length;
 def groups(key): group_by(key) | sort_by(-length);
 
+# The whole of a long text is in results.json and deviations.tsv.
+def cut($n): if length > $n then .[0:$n - 3] + "..." else . end;
+
 # 97.4 reads 1:37
 def clock: floor | "\(. / 60 | floor):\(. % 60 | tostring | if length < 2 then "0" + . else . end)";
 
@@ -102,7 +105,7 @@ def not_run:
 def known:
 	[.tests[] | select(.outcome == "known")] | groups([.deviation.rule, .reason])[]
 	| "\("KNOWN" | yellow)  \(length)  \(.[0].deviation.rule // "the harness expects it")"
-		+ "  \(.[0] | .deviation.reason // .reason)";
+		+ "  \(.[0] | .deviation.reason // .reason | cut(88))";
 
 def skipped:
 	[.tests[] | select(.outcome == "skip")] | groups(.reason)[]
