@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 # Line and branch coverage of drivers/iommu/iommufd: what GCOV counted in the guests of a run.
-# Guests send their .gcda files at the end; a guest that the kernel's complaint restarted cannot, so
-# its counts are missing: coverage is never overstated.
+# Guests send their .gcda files at the end; one that dies cannot, so its counts are missing: coverage
+# is never overstated.
 
-# coverage_report DIR: writes DIR/coverage.tsv and prints it
+# coverage_report DIR: writes DIR/coverage/, and prints what is in its table
 coverage_report() {
 	local dir=$1 work=$WORK/coverage name
 
@@ -14,12 +14,13 @@ coverage_report() {
 		coverage_unpack "$name" "$work/one" && coverage_merge "$work"
 		rm -rf "$work/one"
 	done
-	printf '# file\tlines\tlines_run\tbranches\tbranches_taken\n' >"$dir/coverage.tsv"
+	mkdir -p "$dir/coverage"
+	printf '# file\tlines\tlines_run\tbranches\tbranches_taken\n' >"$dir/coverage/files.tsv"
 	for name in "$work"/merged/*.gcda; do
 		[[ -e $name ]] || { say "no coverage was sent by the guests"; return 1; }
-		coverage_of "$name"
-	done >>"$dir/coverage.tsv"
-	coverage_print "$dir/coverage.tsv"
+		coverage_of "$name" "$dir/coverage/missed.txt"
+	done >>"$dir/coverage/files.tsv"
+	coverage_print "$dir/coverage/files.tsv"
 }
 
 # coverage_unpack RAW DIR: the iommufd files that this boot sent; fails if there are none
@@ -42,19 +43,29 @@ coverage_merge() {
 	fi
 }
 
-# coverage_of GCDA: prints "file lines lines_run branches branches_taken"; of its own source only,
-# not of the inline functions that it includes
+# coverage_of GCDA MISSED: prints "file lines lines_run branches branches_taken", and adds what was not
+# run or not taken to the file MISSED; of its own source only, not of the inline functions it includes
 coverage_of() {
-	local object name
+	local object name lines=${1%.gcda}.lines
 
 	name=$(basename "$1" .gcda)
 	object=${KERNEL[${OPT_ARCHES[0]}.build]}/drivers/iommu/iommufd/$name.gcno
 	cp "$object" "${1%.gcda}.gcno" || return
 	gcov --json-format --stdout --branch-probabilities "$1" 2>/dev/null |
 		jq -r --arg name "$name.c" '
-		.files[] | select(.file | endswith("iommufd/" + $name)) | .lines as $l |
-		[$name, ($l | length), ([$l[] | select(.count > 0)] | length),
-		 ([$l[].branches[]] | length), ([$l[].branches[] | select(.count > 0)] | length)] | @tsv'
+		.files[] | select(.file | endswith("iommufd/" + $name)) | .lines[]
+		| [.line_number, .count, (.branches | length),
+		   ([.branches[] | select(.count > 0)] | length)] | @tsv' >"$lines"
+	awk -v name="$name.c" -v OFS="\t" '
+		{ run += $2 > 0; branches += $3; taken += $4 }
+		END { print name, NR, run + 0, branches + 0, taken + 0 }' "$lines"
+	awk -F "\t" -v name="$name.c" '
+		FNR == NR { lines[$1]++; run[$1] += $2; branches[$1] += $3; taken[$1] += $4; next }
+		!(FNR in lines) { next }
+		!run[FNR] { print name ":" FNR ": not run: " $0; next }
+		taken[FNR] < branches[FNR] {
+			print name ":" FNR ": " taken[FNR] " of " branches[FNR] " branches: " $0
+		}' "$lines" "$KERNEL_SOURCE/drivers/iommu/iommufd/$name.c" >>"$2"
 }
 
 coverage_print() {

@@ -17,7 +17,7 @@
  *	out TEXT			a line that the program printed
  *	splat TEXT			the kernel complained; of the test whose result follows
  *	file NAME PATH HEX		a piece of a file
- *	done				end of plan
+ *	done				end of plan, and of the search for leaks
  *
  * After a splat the kernel is not to be trusted: the result of the running test is still
  * reported, then the guest reboots and the runner goes on with the next test in a fresh one.
@@ -49,8 +49,11 @@
 #define MAX_ARGS 2048
 #define MAX_SPLAT_LINES 120
 #define FILE_CHUNK 1024
+#define KMEMLEAK "/sys/kernel/debug/kmemleak"
+#define KMEMLEAK_AGE 6	/* s; it does not speak of what was allocated in the last 5 */
 
 static FILE *port;
+static FILE *plan;
 static int kmsg = -1;
 static bool splat_seen;
 
@@ -229,6 +232,31 @@ static void __attribute__((noreturn)) restart(void)
 	give_up("reboot");
 }
 
+static void follow(char *line);
+
+/* The next line of the plan, or NULL at its end */
+static char *next_directive(void)
+{
+	static char *line;
+	static size_t size;
+	ssize_t len = getline(&line, &size, plan);
+
+	if (len > 0 && line[len - 1] == '\n')
+		line[len - 1] = '\0';
+	return len < 0 ? NULL : line;
+}
+
+/* What was to be sent at the end is worth having of a guest that ends early, too. */
+static void __attribute__((noreturn)) restart_early(void)
+{
+	char *line;
+
+	while ((line = next_directive()))
+		if (!strncmp(line, "send ", 5))
+			follow(line);
+	restart();
+}
+
 static void handle_line(const char *line)
 {
 	const char *run = strstr(line, " RUN ");
@@ -241,7 +269,7 @@ static void handle_line(const char *line)
 		drain_kmsg(true);
 		say("out %s", line);
 		if (splat_seen)
-			restart();
+			restart_early();
 		return;
 	}
 	say("out %s", line);
@@ -298,7 +326,7 @@ static void run_program(char *args)
 	drain_kmsg(true);
 	say("end %s %d", name, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 	if (splat_seen)
-		restart();
+		restart_early();
 }
 
 static void send_file(const char *name, const char *path)
@@ -374,12 +402,29 @@ static void follow(char *line)
 	}
 }
 
+/* What the kernel allocated in this boot and lost track of; a debug kernel knows. */
+static void report_leaks(void)
+{
+	char line[512];
+	int lines = 0;
+	FILE *leaks;
+
+	if (access(KMEMLEAK, W_OK))
+		return;
+	sleep(KMEMLEAK_AGE);
+	write_file(KMEMLEAK, "scan");
+	leaks = fopen(KMEMLEAK, "r");
+	while (leaks && fgets(line, sizeof(line), leaks) && lines++ < MAX_SPLAT_LINES) {
+		line[strcspn(line, "\n")] = 0;
+		say("splat kmemleak: %s", line);
+	}
+	if (leaks)
+		fclose(leaks);
+}
+
 int main(void)
 {
-	char *line = NULL;
-	size_t size = 0;
-	ssize_t len;
-	FILE *plan;
+	char *line;
 
 	mount_all();
 	setenv("PATH", "/bin:/nit/bin", 1);
@@ -391,14 +436,12 @@ int main(void)
 	plan = fopen(PLAN, "re");
 	if (!plan)
 		give_up(PLAN);
-	while ((len = getline(&line, &size, plan)) >= 0) {
-		if (len && line[len - 1] == '\n')
-			line[len - 1] = '\0';
+	while ((line = next_directive()))
 		if (*line && *line != '#')
 			follow(line);
-	}
 	if (!port)
 		give_up("the plan names no port");
+	report_leaks();
 	say("done");
 	restart();
 }

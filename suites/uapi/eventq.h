@@ -27,7 +27,8 @@
 #include "state.h"
 #include "vm.h"
 
-#define WAIT_MS 10000		/* bound of every wait; nothing should ever take so long */
+#define WAIT_MS 30000		/* bound of every wait; nothing should ever take so long */
+#define WOKEN_MS 5000		/* until a thread that was woken must have run */
 
 /* Let others run for a moment, while looking for something that they do */
 static inline void short_break(void)
@@ -190,7 +191,7 @@ static inline void poller_join(struct __test_metadata *_metadata, struct poller 
 /* Whether the thread is out of poll() by now, or soon; it has not to wait to go into it */
 static inline bool poller_woke(struct poller *poller)
 {
-	int64_t end = now_ms() + 1000;
+	int64_t end = now_ms() + WOKEN_MS;
 
 	__atomic_store_n(&poller->hold, false, __ATOMIC_RELEASE);
 	while (!__atomic_load_n(&poller->done, __ATOMIC_ACQUIRE) && now_ms() < end)

@@ -22,8 +22,8 @@
 #define IOVA ((uint64_t)MOCK_APERTURE_START)
 #define RUN 6			/* pages with consecutive frames that every test has */
 #define PAGES 4			/* of guest memory */
-#define POOL_PAGES 1024		/* among which a run is searched */
-#define CHILD_SECONDS 30
+#define POOL_PAGES 512		/* among which a run is searched */
+#define CHILD_SECONDS 60
 #define READ IOMMU_IOAS_MAP_READABLE
 #define WRITE IOMMU_IOAS_MAP_WRITEABLE
 
@@ -70,14 +70,20 @@ static bool span_has_page(const struct bench *bench, const struct span *span, in
 	return first < start + bench->page && start < first + span_length(bench, span);
 }
 
-/* The page frame at @va, 0 if it is not told */
-static uint64_t frame_of(const struct bench *bench, int pagemap, const void *va)
+/* What /proc/self/pagemap says of @count pages from @va on; 0 if it says nothing */
+static void read_pagemap(const void *va, size_t page, uint64_t *entries, size_t count)
 {
-	uint64_t entry;
+	int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	size_t size = count * sizeof(*entries);
 
-	if (pread(pagemap, &entry, sizeof(entry), (uintptr_t)va / bench->page * sizeof(entry)) !=
-	    sizeof(entry))
-		return 0;
+	if (pread(pagemap, entries, size, (uintptr_t)va / page * sizeof(*entries)) != size)
+		memset(entries, 0, size);
+	close(pagemap);
+}
+
+/* The page frame in an entry of pagemap, 0 if it is not told */
+static uint64_t pagemap_frame(uint64_t entry)
+{
 	return entry >> 63 ? entry & ((1ULL << 55) - 1) : 0;
 }
 
@@ -106,13 +112,11 @@ static int run_length(const struct frame *frames, int count)
 static bool find_run(struct bench *bench)
 {
 	static struct frame frames[POOL_PAGES];
-	int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	static uint64_t entries[POOL_PAGES];
 
-	for (int i = 0; i < POOL_PAGES; i++) {
-		frames[i].page = i;
-		frames[i].frame = frame_of(bench, pagemap, bench->pool + i * bench->page);
-	}
-	close(pagemap);
+	read_pagemap(bench->pool, bench->page, entries, POOL_PAGES);
+	for (int i = 0; i < POOL_PAGES; i++)
+		frames[i] = (struct frame){ .frame = pagemap_frame(entries[i]), .page = i };
 	qsort(frames, POOL_PAGES, sizeof(frames[0]), frame_compare);
 	for (int i = 0; i + RUN <= POOL_PAGES; i++) {
 		if (!frames[i].frame || run_length(frames + i, RUN) < RUN)
@@ -135,7 +139,6 @@ static bool bench_setup(struct __test_metadata *_metadata, struct bench *bench)
 	bench->pool = mmap(NULL, POOL_PAGES * bench->page, PROT_READ | PROT_WRITE,
 			   MAP_SHARED | MAP_POPULATE, bench->fd, 0);
 	ASSERT_NE(MAP_FAILED, bench->pool);
-	memset(bench->pool, 1, POOL_PAGES * bench->page);
 	if (!find_run(bench))
 		SKIP(return false, "needs consecutive page frames, and to know them");
 	return true;
@@ -678,16 +681,16 @@ TEST_F(queue, huge_page_is_one_queue)
 	const size_t huge = 2 << 20;
 	uint8_t *va = mmap(NULL, 2 * huge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
 			   0);
-	int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	uint64_t frame;
+	uint64_t first, last;
 
 	ASSERT_NE(MAP_FAILED, va);
 	va += -(uintptr_t)va % huge;
 	madvise(va, huge, MADV_HUGEPAGE);
 	memset(va, 1, huge);
-	frame = frame_of(bench, pagemap, va);
-	if (frame % (huge / bench->page) ||
-	    frame_of(bench, pagemap, va + huge - bench->page) != frame + huge / bench->page - 1)
+	read_pagemap(va, bench->page, &first, 1);
+	read_pagemap(va + huge - bench->page, bench->page, &last, 1);
+	if (pagemap_frame(first) % (huge / bench->page) ||
+	    pagemap_frame(last) != pagemap_frame(first) + huge / bench->page - 1)
 		SKIP(return, "needs a transparent huge page");
 	ASSERT_EQ(0, __ioas_map(&bench->vm.iommufd, bench->vm.ioas, va, huge, IOVA, READ | WRITE));
 	EXPECT_EQ(0, try_queue(bench, IOVA, huge));

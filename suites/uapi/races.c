@@ -38,7 +38,7 @@
 #define MAX_STEP 2048
 #define MAX_LEAD (1 << 16)
 #define MEETING_SPINS 20000
-#define POLL_MS 5000		/* bounds a wait that should end at once */
+#define POLL_MS 30000		/* bounds a wait that should end at once */
 
 #define IOVA MOCK_APERTURE_START
 #define BUF_PAGES 2
@@ -1466,7 +1466,7 @@ static void settle_guess(struct __test_metadata *_metadata, struct arena *arena,
 /* ---- unbinding while a call uses the device ---- */
 
 #define LONG_CALL_SIZE (64UL << 20)	/* bytes for a call to clear, page fault by page fault */
-#define GRACE_MS 5000			/* for an unbind that has nothing left to wait for */
+#define GRACE_MS 10000			/* for an unbind that has nothing left to wait for */
 #define LONG_CALL_MS 60000		/* bounds the call */
 
 struct long_call {

@@ -1206,7 +1206,7 @@ static void *reader_run(void *arg)
 
 TEST_F(depth, every_event_is_accounted_for_while_they_come)
 {
-	const uint32_t made = 3000;
+	const uint32_t made = 1000;
 	struct reader reader = { .fd = self->fd };
 
 	RULE("UAPI-64");
