@@ -90,12 +90,14 @@ guest_command() {
 
 	[[ -z $OPT_DEBUG ]] || memory=$((memory * 2))	# KASAN's shadow and quarantine
 	append="console=${ARCH[$arch.console]} panic=-1 oops=panic hung_task_panic=1 loglevel=6"
+	# A busy host may keep a CPU of the guest from running for longer than the kernel's 20 s.
+	append+=" rcupdate.rcu_cpu_stall_timeout=100 watchdog_thresh=50"
 	# shellcheck disable=SC2206 # words
 	GUEST=(${QEMU[$arch]} -M "${ARCH[$arch.machine]}" -accel "${ACCEL[$arch]}"
 		-cpu "${MACHINE[$machine.cpu]}" -smp "${MACHINE[$machine.cpus]}" -m "$memory"
 		-nodefaults -display none -no-reboot -serial "file:$4" -serial stdio
 		-kernel "$2" -initrd "$3" ${MACHINE[$machine.options]-}
-		-append "$append ${MACHINE[$machine.append]-}")
+		-append "$append ${ARCH[$arch.append]-} ${MACHINE[$machine.append]-}")
 }
 
 # guest_boot MACHINE TESTS DIR NAME DEADLINE: one boot, from start to end

@@ -7,7 +7,7 @@ case $HOST_ARCH in
 aarch64 | arm64) HOST_ARCH=arm64 ;;
 esac
 
-# host_need NAME=PACKAGE...: NAME is a command, or a header if it ends in .h
+# host_need NAME=PACKAGE...: NAME is a command, a header if it ends in .h, a perl module if it has ::
 host_need() {
 	local need missing=()
 
@@ -23,6 +23,7 @@ host_need() {
 
 host_has() {
 	case $1 in
+	*::*) perl "-M$1" -e 1 2>/dev/null ;;
 	*.h) [[ -e $1 || -e /usr/include/$1 || -e /usr/include/$HOST_ARCH-linux-gnu/$1 ]] ;;
 	*) command -v "$1" >/dev/null ;;
 	esac

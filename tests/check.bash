@@ -36,7 +36,7 @@ main() {
 	local name names=("$@") passed=0 failed=0 skipped=0 counts started status out
 
 	(($#)) || read -ra names <<<"$ALL"
-	host_need jq=jq shellcheck=shellcheck xmllint=libxml2-utils git=git perl=perl
+	host_need jq=jq shellcheck=shellcheck xmllint=libxml2-utils git=git perl=perl TAP::Parser=perl
 	out=$(mktemp -d "${TMPDIR:-/tmp}/nit-check.XXXXXX") || exit 2
 	# shellcheck disable=SC2064 # now
 	trap "rm -rf '$out'" EXIT
