@@ -10,11 +10,13 @@ source "$ROOT/tests/tap.bash"
 OUT=$(mktemp -d "${TMPDIR:-/tmp}/nit-runner.XXXXXX") || exit 2
 trap 'umount "$OUT/small" 2>/dev/null; rm -rf "$OUT"' EXIT
 
+PATIENCE=600	# seconds until a guest that says nothing has hung; calibrate finds what is enough
+
 # run_nit [ARG]...: run.sh with the suites of this directory; output in $OUT/output, status in STATUS
 run_nit() {
 	STATUS=0
-	NIT_SUITES=$ROOT/tests/runner/suites NIT_STALL=${STALL:-60} NIT_PORT_LIMIT=30000 \
-		NIT_CONSOLE_LIMIT=200000 timeout 300 "$ROOT/run.sh" "$@" >"$OUT/output" 2>&1 || STATUS=$?
+	NIT_SUITES=$ROOT/tests/runner/suites NIT_STALL=${STALL:-$PATIENCE} NIT_PORT_LIMIT=30000 \
+		NIT_CONSOLE_LIMIT=200000 timeout 1800 "$ROOT/run.sh" "$@" >"$OUT/output" 2>&1 || STATUS=$?
 }
 
 # expect NAME STATUS TEXT: what the last run_nit should have ended with and said
@@ -38,6 +40,17 @@ outcome() {
 	fi
 	[[ $seen == "$3" ]]
 	tap_result $? "$1" "$2: expected $3, observed ${seen:-nothing}"
+}
+
+# How long a good guest takes bounds the wait for bad ones: more of it on a busy machine.
+calibrate() {
+	local started
+
+	run_nit --arch x86_64 --suite misbehave --list
+	started=$SECONDS
+	run_nit --arch x86_64 --suite misbehave --test passes_first --results "$OUT/good"
+	expect a-good-run-passes 0 "1 passed"
+	PATIENCE=$((10 + 4 * (SECONDS - started)))
 }
 
 test_options() {
@@ -88,7 +101,7 @@ test_kernel_paths() {
 	expect kernel-truncated 2 "truncated"
 	cp "$image" "$OUT/corrupt"
 	dd if=/dev/urandom of="$OUT/corrupt" bs=64K seek=4 count=20 conv=notrunc status=none
-	STALL=15 run_nit --kernel "$OUT/corrupt" --arch x86_64 --suite misbehave --test passes_first \
+	run_nit --kernel "$OUT/corrupt" --arch x86_64 --suite misbehave --test passes_first \
 		--results "$OUT/corrupt.results"
 	expect kernel-corrupt 2 "the guest did not boot"
 	run_nit --kernel "$image" --arch x86_64 --suite misbehave --test passes_first \
@@ -97,7 +110,7 @@ test_kernel_paths() {
 }
 
 test_guests() {
-	STALL=30 run_nit --arch x86_64 --suite misbehave --results "$OUT/results" --jobs 2
+	run_nit --arch x86_64 --suite misbehave --results "$OUT/results" --jobs 2
 	expect a-bad-run-fails 1 "replay: ./run.sh"
 	outcome passes misbehave.crash.global.passes_first pass
 	outcome fails-with-evidence misbehave.crash.global.fails fail \
@@ -131,7 +144,8 @@ test_statuses() {
 	expect repeat-prints-flake-rate 0 "flake"
 	run_nit --arch x86_64 --suite misbehave --test passes_first --results "$OUT/repeat"
 	expect results-are-never-mixed 2 "not empty"
-	run_nit --arch x86_64 --suite misbehave --test hangs_silently --timeout 25 --results "$OUT/slow"
+	STALL=$((2 * PATIENCE)) run_nit --arch x86_64 --suite misbehave --test hangs_silently \
+		--timeout "$PATIENCE" --results "$OUT/slow"
 	expect timeout-bounds-a-guest 1 "timeout"
 }
 
@@ -339,6 +353,7 @@ test_completion() {
 
 parts=(options setup kernel_paths guests statuses install completion interrupts full_disk)
 (($# == 0)) || parts=("$@")
+calibrate
 for part in "${parts[@]}"; do
 	"test_$part"
 done
