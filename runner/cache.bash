@@ -8,7 +8,7 @@ CACHE=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/nit
 cache_open() {
 	mkdir -p "$CACHE/locks" 2>/dev/null && [[ -w $CACHE ]] ||
 		die "cannot write the cache directory $CACHE" \
-		    "set XDG_CACHE_HOME to a directory with 15 GB free"
+		    "set XDG_CACHE_HOME to a directory with 5 GB free"
 }
 
 # cache_key: a short name for the content on standard input
