@@ -214,7 +214,7 @@ kernel_release() {
 }
 
 kernel_compile() {
-	local arch=$1 dir=$2 fragments
+	local arch=$1 dir=$2 fragments counted=()
 
 	mapfile -t fragments < <(kernel_fragments "$arch")
 	if [[ ! -e $dir/.config ]]; then
@@ -224,8 +224,10 @@ kernel_compile() {
 	fi
 	kernel_make "$arch" "$dir" -s olddefconfig || return
 	kernel_missing_options "$dir/.config" "${fragments[@]}" >"$dir/.notes"
-	# shellcheck disable=SC2046 # words
-	kernel_make "$arch" "$dir" -s -j"$(nproc)" $(kernel_coverage_objects) "$(basename "${ARCH[$arch.image]}")"
+	# Counted is iommufd only; kbuild evaluates this for each directory.
+	# shellcheck disable=SC2016 # make's variables
+	[[ -z $OPT_COVERAGE ]] || counted=('GCOV_PROFILE=$(if $(filter drivers/iommu/iommufd,$(obj)),y,n)')
+	kernel_make "$arch" "$dir" -s -j"$(nproc)" "${counted[@]}" "$(basename "${ARCH[$arch.image]}")"
 }
 
 # Not an error: an older kernel lacks options, and the tests that need them skip. But said aloud.
@@ -235,17 +237,6 @@ kernel_missing_options() {
 	shift
 	grep -hE '^CONFIG_[A-Z0-9_]+=[^n]' "$@" | while read -r option; do
 		grep -qxF "$option" "$config" || echo "    note: this kernel does not take $option"
-	done
-}
-
-# GCOV for the objects of iommufd only: it is selected by object name on kbuild's command line
-kernel_coverage_objects() {
-	local file
-
-	[[ -n $OPT_COVERAGE ]] || return 0
-	for file in "$KERNEL_SOURCE"/drivers/iommu/iommufd/*.c; do
-		file=${file##*/}
-		printf 'GCOV_PROFILE_%s.o=y\n' "${file%.c}"
 	done
 }
 
