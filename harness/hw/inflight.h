@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Requests between translation and memory access, and how a sync waits for them.
+ *
+ * Each DMA engine has one slot. Before it translates it enters, after its memory access (or fault)
+ * it leaves. A sync takes a snapshot of the slots after it has removed cache entries, and is not
+ * complete until every request in the snapshot has left: whoever enters later finds the caches
+ * without the old entries. An IOMMU waits for untranslated requests, an ATC for translated ones
+ * (VT-d 6.5.4, PCIe ATS 10.3.3).
+ */
+#ifndef NIT_HW_INFLIGHT_H
+#define NIT_HW_INFLIGHT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define INFLIGHT_SLOTS 64
+
+enum inflight_class {
+	INFLIGHT_UNTRANSLATED = 1,
+	INFLIGHT_TRANSLATED = 2,
+};
+
+/** struct inflight_slot - one engine's; @state is 0 when idle, else counts up with each request */
+struct inflight_slot {
+	_Atomic uint64_t state;
+	uint64_t count;
+} __attribute__((aligned(64)));
+
+/** struct inflight - all slots of a machine */
+struct inflight {
+	struct inflight_slot slots[INFLIGHT_SLOTS];
+	_Atomic unsigned int used;
+};
+
+struct inflight_snapshot {
+	uint64_t state[INFLIGHT_SLOTS];
+	unsigned int used;
+};
+
+/** inflight_slot_get() - A slot of one's own, for good; NULL if all are taken */
+struct inflight_slot *inflight_slot_get(struct inflight *inflight);
+
+/** inflight_enter() - Before looking at any cache; orders the caches' loads after itself */
+static inline void inflight_enter(struct inflight_slot *slot, enum inflight_class class)
+{
+	slot->count++;
+	__atomic_store_n(&slot->state, slot->count << 2 | class, __ATOMIC_SEQ_CST);
+}
+
+/** inflight_leave() - After the memory access */
+static inline void inflight_leave(struct inflight_slot *slot)
+{
+	__atomic_store_n(&slot->state, 0, __ATOMIC_RELEASE);
+}
+
+/** inflight_take() - Note who is in flight now, of the classes in the mask @classes */
+void inflight_take(struct inflight *inflight, unsigned int classes,
+		   struct inflight_snapshot *snapshot);
+
+/** inflight_drained() - Have all of them left? Forgets those that have. */
+bool inflight_drained(struct inflight *inflight, struct inflight_snapshot *snapshot);
+
+#endif
