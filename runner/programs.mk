@@ -23,7 +23,7 @@ ifneq ($(WERROR),)
 CFLAGS += -Werror
 endif
 
-modules := core iommufd model hw hyp pgtable guest vmm dma oracle
+modules := core iommufd model hw hyp pgtable guest vmm dma oracle target
 sources := $(foreach m,$(modules),$(wildcard $(ROOT)/harness/$(m)/*.c))
 objects := $(patsubst $(ROOT)/%.c,%.o,$(sources))
 programs := $(foreach s,$(SUITES),$(patsubst $(SUITES_DIR)/%.c,bin/%,$(wildcard $(SUITES_DIR)/$(s)/*.c)))
