@@ -22,6 +22,7 @@ enum pgtable_prot {
 	PGTABLE_GLOBAL = 16,
 	PGTABLE_NO_ACCESSED = 32,	/* leave the accessed/dirty bits for hardware to set */
 	PGTABLE_NO_DIRTY = 64,
+	PGTABLE_NO_EXEC = 128,	/* where executable is the rule: x86_64 */
 };
 
 enum pgtable_kind { PGTABLE_NONE, PGTABLE_TABLE, PGTABLE_LEAF };
