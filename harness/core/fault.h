@@ -37,6 +37,9 @@ bool fault_hit(struct fault *fault);
 /** fault_plant() - Plant or remove all faults called @name; returns how many places there are */
 unsigned int fault_plant(const char *name, bool planted);
 
+/** fault_hits() - How often control came past the faults called @name since they were planted */
+unsigned long fault_hits(const char *name);
+
 /** fault_each() - Call @fn for every fault of the program, each name once, in no order */
 void fault_each(void (*fn)(const struct fault *fault, void *arg), void *arg);
 

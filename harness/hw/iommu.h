@@ -53,6 +53,7 @@ struct hw_request {
  * @perm: HW_READ | HW_WRITE | ...; a translation completion may have neither
  * @global: the ATS global bit
  * @untranslated_only: the ATS U bit: to be used as untranslated request only
+ * @token: with HW_STALLED, and nothing else: names the request in endpoint_resume()
  */
 struct hw_translation {
 	uint64_t pa;
@@ -60,13 +61,14 @@ struct hw_translation {
 	uint8_t perm;
 	bool global;
 	bool untranslated_only;
+	uint64_t token;
 };
 
 enum hw_status {
 	HW_OK,
 	HW_FAULT,	/* aborted; where it is so configured, recorded by the IOMMU */
 	HW_UNSUPPORTED,	/* ATS: UR or CA; the function must stop using ATS for this */
-	HW_STALLED,	/* SMMUv3 stall model: comes back with endpoint_resume() */
+	HW_STALLED,	/* SMMUv3 stall model: comes back with endpoint_resume() of its token */
 };
 
 /** struct hw_page_request - PCIe PRI page request message; @last ends the group @index */
@@ -150,6 +152,6 @@ struct hw_iommu {
 	struct hw_counts counts;
 };
 
-#define hw_count(_counter, _n) __atomic_fetch_add(&(_counter), _n, __ATOMIC_RELAXED)
+#define hw_count(_counter, _n) atomic_fetch_add_explicit(&(_counter), _n, memory_order_relaxed)
 
 #endif

@@ -47,9 +47,16 @@ struct machine *machine_create(uint64_t ram_base, uint64_t ram_size, uint64_t se
 /** machine_destroy() - With all IOMMUs and endpoints in it */
 void machine_destroy(struct machine *machine);
 
-/** machine_add_iommu() - Called by each kind's create function, with ops and unit filled in */
+/**
+ * machine_add_iommu() - Called by each kind's create function, with ops and unit filled in;
+ * fills in the rest of the common part. 0 or -ENOSPC.
+ */
 int machine_add_iommu(struct machine *machine, struct hw_iommu *iommu);
+/** machine_add_endpoint() - Called by endpoint_create(); -EEXIST: RID in use, -ENOSPC */
 int machine_add_endpoint(struct machine *machine, struct endpoint *endpoint);
+
+/** machine_remove_endpoint() - Called by endpoint_destroy() */
+void machine_remove_endpoint(struct machine *machine, struct endpoint *endpoint);
 
 /** machine_endpoint() - By requester id; NULL: nobody there */
 struct endpoint *machine_endpoint(struct machine *machine, uint16_t rid);
