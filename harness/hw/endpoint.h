@@ -68,6 +68,7 @@ struct endpoint *endpoint_create(struct machine *machine, struct hw_iommu *iommu
 void endpoint_destroy(struct endpoint *endpoint);
 
 uint16_t endpoint_rid(const struct endpoint *endpoint);
+struct hw_iommu *endpoint_iommu(const struct endpoint *endpoint);
 const struct endpoint_config *endpoint_config(const struct endpoint *endpoint);
 struct endpoint_behaviour *endpoint_behaviour(struct endpoint *endpoint);
 struct freedom *endpoint_freedom(struct endpoint *endpoint);

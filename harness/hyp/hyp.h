@@ -209,6 +209,12 @@ void hyp_destroy(struct hyp *hyp);
 /** hyp_iommufd_open() - A new context, as open("/dev/iommu") gives; for harness/iommufd */
 int hyp_iommufd_open(struct hyp *hyp, struct iommufd *iommufd);
 
+/**
+ * hyp_service() - Deliver interrupts, take the responses that user space wrote, let hardware come
+ * to rest within @bound steps; true if it did
+ */
+bool hyp_service(struct hyp *hyp, unsigned int bound);
+
 /** hyp_user_alloc() - Memory for a VMM: what mmap() would give; NULL: none left */
 void *hyp_user_alloc(struct hyp *hyp, uint64_t size);
 void hyp_user_free(struct hyp *hyp, void *va, uint64_t size);

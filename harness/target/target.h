@@ -29,6 +29,7 @@ struct target;
  * @prefetch: have the device fetch a translation into its ATC
  * @viommu_mmio: a guest's access to hardware registers that it owns
  * @waiting: call @fn once as soon as the hypervisor waits for hardware
+ * @service: let hardware and hypervisor catch up: interrupts, page responses; -ETIMEDOUT
  * @page_request, @page_answer: PRI; the answer is the response code, -EAGAIN while there is none
  * @mark: the number of the next event; @event: the next one from @number on, as a line;
  *	UINT64_MAX: no more
@@ -57,6 +58,7 @@ struct target_ops {
 	int (*viommu_mmio)(struct target *target, struct iommufd *iommufd, uint64_t mmap_offset,
 			   uint64_t offset, unsigned int size, bool write, uint64_t *value);
 	void (*waiting)(struct target *target, void (*fn)(void *arg), void *arg);
+	int (*service)(struct target *target);
 	int (*page_request)(struct target *target, unsigned int device, uint32_t pasid,
 			    uint64_t addr, unsigned int group, bool write);
 	int (*page_answer)(struct target *target, unsigned int device, unsigned int group);
