@@ -61,6 +61,7 @@ extern const struct vm_vendor vm_intel, vm_amd, vm_arm;
  * struct vm_device - a device given to the VM
  * @number: of the target's device; @rid: the guest's id of it (vRID)
  * @ats: its DMA goes through its ATC
+ * @held, @held_data: the DMA that is held, if one is
  */
 struct vm_device {
 	struct vm *vm;
@@ -70,6 +71,8 @@ struct vm_device {
 	bool ats;
 	uint32_t viommu_id;
 	uint32_t vdevice_id;
+	struct dma held;
+	uint64_t held_data;
 	void *priv;
 };
 
@@ -92,7 +95,7 @@ struct vm_space {
 
 /**
  * struct vm
- * @parent: nest parent HWPT of @ioas
+ * @parent: nest parent HWPT of @ioas, made with @parent_flags for the first device
  * @mem: guest RAM: addresses are guest physical, pointers the VMM's
  * @spare: VM_SPARE_PAGES pages of the VMM's that the guest does not see
  * @priv: the vendor's
@@ -103,6 +106,7 @@ struct vm {
 	struct iommufd iommufd;
 	uint32_t ioas;
 	uint32_t parent;
+	uint32_t parent_flags;
 	struct pages mem;
 	uint8_t *spare;
 	unsigned int device_count;
