@@ -13,6 +13,7 @@
 #include "kselftest_harness.h"
 
 #include "check.h"
+#include "fault.h"
 #include "prng.h"
 
 /* Emulated machines are slow, debug kernels on them slower: NIT_TIMEOUT_SCALE at build time. */
@@ -60,12 +61,21 @@ static inline int nit_list_tests(void)
 	return 0;
 }
 
-/** NIT_TEST_MAIN - instead of TEST_HARNESS_MAIN; "--list-tests" prints the names */
+static inline void nit_list_fault(const struct fault *fault, void *arg)
+{
+	printf("%s\t%s\n", fault->name, fault->what);
+}
+
+/** NIT_TEST_MAIN - instead of TEST_HARNESS_MAIN; "--list-tests", "--list-faults" print the names */
 #define NIT_TEST_MAIN \
 	int main(int argc, char **argv) \
 	{ \
 		if (argc == 2 && !strcmp(argv[1], "--list-tests")) \
 			return nit_list_tests(); \
+		if (argc == 2 && !strcmp(argv[1], "--list-faults")) { \
+			fault_each(nit_list_fault, NULL); \
+			return 0; \
+		} \
 		check_begin(); \
 		return test_harness_run(argc, argv); \
 	}

@@ -102,7 +102,7 @@ int hyp_fault_queue_alloc(struct hyp_context *context, void *arg)
 {
 	struct iommu_fault_alloc *cmd = arg;
 	struct hyp_fault_queue *queue;
-	int rc, users;
+	int rc, users = -1;
 
 	if (cmd->flags)
 		return -EOPNOTSUPP;
@@ -275,7 +275,7 @@ int hyp_veventq_alloc(struct hyp_context *context, void *arg)
 	struct iommu_veventq_alloc *cmd = arg;
 	struct hyp_viommu_object *viommu;
 	struct veventq *queue;
-	int rc, users;
+	int rc, users = -1;
 
 	if (cmd->flags || cmd->__reserved || cmd->type == IOMMU_VEVENTQ_TYPE_DEFAULT)
 		return -EOPNOTSUPP;
