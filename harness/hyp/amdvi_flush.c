@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Which commands a change asks for (48882, 2.4.3 and 2.4.4).
+ *
+ * An ATC is filled from the IOMMU's caches, so those are clean before the ATC is told; no order is
+ * promised between INVALIDATE_IOMMU_PAGES and INVALIDATE_IOTLB_PAGES, hence a COMPLETION_WAIT in
+ * between. Device table entries come before both.
+ */
+#include <errno.h>
+
+#include "amdvi.h"
+#include "core/fault.h"
+
+#define GCR3_ENTRIES 512
+
+uint64_t amd_inv_range(uint64_t first, uint64_t last)
+{
+	uint64_t differ = (first ^ last) >> 12;
+	unsigned int shift = 12 + (differ ? 64 - __builtin_clzll(differ) : 0);
+
+	if (FAULT("hyp.amdvi-range-too-small", "a range becomes a block of half the size") &&
+	    shift > 12)
+		shift--;
+	if (FAULT("hyp.amdvi-range-straddles",
+		  "a range that straddles a boundary of its size is rounded to its first block") &&
+	    shift > 12 && last - first + 1 <= 1ULL << (shift - 1))
+		shift--;
+	return amdvi_inv_address(first, shift);
+}
+
+void amd_queue_pages(struct amd_iommu *iommu, uint16_t domid, uint32_t pasid, uint64_t first,
+		       uint64_t last)
+{
+	bool guest = pasid != HYP_NO_PASID;
+	uint64_t flags = AMDVI_PAGES1_PDE | (guest ? AMDVI_PAGES1_GN : 0), cmd[2];
+
+	if (FAULT("hyp.amdvi-no-pde", "only last-level entries are invalidated"))
+		flags &= ~AMDVI_PAGES1_PDE;
+	amdvi_cmd_invalidate_iommu_pages(cmd, domid, guest ? pasid : 0,
+					 amd_inv_range(first, last), flags);
+	amd_queue(iommu, cmd);
+}
+
+void amd_queue_atc(struct amd_device *device, uint32_t pasid, uint64_t first, uint64_t last)
+{
+	bool guest = pasid != HYP_NO_PASID;
+	uint64_t cmd[2];
+
+	if (!device->ats)
+		return;
+	amdvi_cmd_invalidate_iotlb_pages(cmd, amd_rid(device), amd_rid(device),
+					 device->device->pdev->ats_queue_depth, guest ? pasid : 0,
+					 amd_inv_range(first, last),
+					 guest ? AMDVI_PAGES1_GN : 0);
+	amd_queue(amd_iommu_of(device), cmd);
+}
+
+int amd_flush_dte(struct amd_iommu *iommu, uint16_t rid)
+{
+	uint64_t cmd[2];
+
+	if (FAULT("hyp.amdvi-no-devtab-flush", "a changed device table entry is not invalidated"))
+		return 0;
+	amdvi_cmd_invalidate_devtab_entry(cmd, rid);
+	amd_queue(iommu, cmd);
+	return amd_sync(iommu);
+}
+
+int amd_flush_domid(struct amd *amd, uint16_t domid)
+{
+	/* GN = 0 for every address: all that the DomainID tags, guest translations included. */
+	amd_each_iommu(amd, iommu)
+		amd_queue_pages(iommu, domid, HYP_NO_PASID, AMD_ALL_ADDRESSES);
+	return amd_sync_all(amd);
+}
+
+uint16_t amd_domid_get(struct amd *amd)
+{
+	for (unsigned int i = 0; i < AMD_DOMIDS / 64; i++) {
+		unsigned int bit = __builtin_ctzll(~amd->domids[i]);
+
+		if (!~amd->domids[i])
+			continue;
+		amd->domids[i] |= 1ULL << bit;
+		return i * 64 + bit;
+	}
+	return 0;
+}
+
+void amd_domid_put(struct amd *amd, uint16_t domid)
+{
+	if (!FAULT("hyp.amdvi-domid-reuse", "a DomainID is given out again without a flush"))
+		amd_flush_domid(amd, domid);
+	amd->domids[domid / 64] &= ~(1ULL << domid % 64);
+}
+
+static const uint64_t *guest_page(struct amd_domain *parent, uint64_t gpa)
+{
+	struct pgtable_leaf leaf;
+
+	if (!pgtable_walk(&parent->pt, gpa, &leaf))
+		return NULL;
+	return pages_ptr(&parent->base.hyp->user, leaf.out);
+}
+
+/* Tell the ATC to drop every PASID that the guest's GCR3 table now has at @gpa and below. */
+static void queue_gcr3_pasids(struct amd_device *device, uint64_t gpa, unsigned int level,
+			      uint32_t pasid)
+{
+	struct amd_domain *parent = amd_domain_of(device->domain->base.parent);
+	const uint64_t *table = guest_page(parent, gpa);
+
+	for (unsigned int i = 0; table && i < GCR3_ENTRIES; i++) {
+		uint64_t entry = __atomic_load_n(&table[i], __ATOMIC_RELAXED);
+
+		if (!(entry & AMDVI_GCR3_V))
+			continue;
+		if (level)
+			queue_gcr3_pasids(device, entry & AMDVI_GCR3_ADDR, level - 1,
+					  (pasid | i) << 9);
+		else
+			amd_queue_atc(device, pasid | i, AMD_ALL_ADDRESSES);
+	}
+}
+
+/*
+ * Everything in the ATC of a device. The command has no form for all PASIDs of a guest. Those in
+ * its GCR3 table are told one by one, which also drains their requests; an entry of a PASID that
+ * the guest took out of the table, but not out of the ATC, goes by turning ATS off and on.
+ */
+int amd_flush_atc(struct amd_device *device)
+{
+	struct platform *platform = device->device->hyp->platform;
+	int rc;
+
+	if (!device->ats)
+		return 0;
+	amd_queue_atc(device, HYP_NO_PASID, AMD_ALL_ADDRESSES);
+	for (unsigned int i = 0; i < device->pasid_count; i++)
+		if (device->pasids[i].pasid)
+			amd_queue_atc(device, device->pasids[i].pasid, AMD_ALL_ADDRESSES);
+	if (device->pasid && device->domain && device->domain->kind == AMD_NESTED &&
+	    !FAULT("hyp.amdvi-atc-no-pasids", "only ATC entries without PASID are invalidated"))
+		queue_gcr3_pasids(device, amdvi_dte_gcr3(device->domain->dte),
+				  amdvi_get(device->domain->dte[0], AMDVI_DTE0_GLX), 0);
+	rc = amd_sync(amd_iommu_of(device));
+	if (rc || !device->pasid || !device->domain || device->domain->kind != AMD_NESTED)
+		return rc;
+	if (!FAULT("hyp.amdvi-atc-keeps-lost-pasids",
+		   "PASIDs that are in no GCR3 table any more stay in the ATC")) {
+		platform->ops->ats_enable(platform, amd_rid(device), false);
+		platform->ops->ats_enable(platform, amd_rid(device), true);
+	}
+	return 0;
+}
+
+static bool is_nested_on(const struct amd_domain *domain, const struct amd_domain *parent)
+{
+	return domain && domain->base.parent == &parent->base;
+}
+
+/* What the IOMMUs cache of a v1 table: its own entries, and what guests' tables were combined with. */
+static int flush_host(struct amd_domain *domain, uint64_t first, uint64_t last)
+{
+	struct amd *amd = amd_of(domain->base.hyp);
+
+	amd_each_iommu(amd, iommu)
+		amd_queue_pages(iommu, domain->domid, HYP_NO_PASID, first, last);
+	for (struct amd_viommu *viommu = amd->viommus; viommu; viommu = viommu->next) {
+		struct amd_iommu *iommu = &amd->iommus[viommu->viommu->iommu];
+
+		if (viommu->viommu->parent != &domain->base ||
+		    FAULT("hyp.amdvi-unmap-forgets-nested",
+			  "unmapping stage 2 leaves what nested domains cached"))
+			continue;
+		for (struct amd_vdomain *v = viommu->vdomains; v; v = v->next)
+			amd_queue_pages(iommu, v->host, HYP_NO_PASID, first, last);
+	}
+	return amd_sync_all(amd);
+}
+
+static int flush_host_atcs(struct amd_domain *domain, uint64_t first, uint64_t last)
+{
+	struct amd *amd = amd_of(domain->base.hyp);
+	int rc = 0;
+
+	if (FAULT("hyp.amdvi-unmap-forgets-atc", "unmapping stage 2 leaves the ATCs alone"))
+		return 0;
+	amd_each_device(amd, device)
+		if (device->domain == domain)
+			amd_queue_atc(device, HYP_NO_PASID, first, last);
+	rc = amd_sync_all(amd);
+	amd_each_device(amd, device) {
+		if (!is_nested_on(device->domain, domain))
+			continue;
+		rc = amd_flush_atc(device) ?: rc;
+		if (FAULT("hyp.amdvi-unmap-first-device-only", "only the first ATC is invalidated"))
+			break;
+	}
+	return rc;
+}
+
+/* A v2 table of the hypervisor's: each device has its own tag for it. */
+static void queue_guest(struct amd_domain *domain, uint64_t first, uint64_t last, bool atc)
+{
+	amd_each_device(amd_of(domain->base.hyp), device) {
+		for (unsigned int i = 0; i < device->pasid_count; i++) {
+			uint32_t pasid = device->pasids[i].pasid;
+
+			if (device->pasids[i].domain != domain)
+				continue;
+			if (atc)
+				amd_queue_atc(device, pasid ?: HYP_NO_PASID, first, last);
+			else
+				amd_queue_pages(amd_iommu_of(device), device->gcr3_domid,
+						  pasid, first, last);
+		}
+	}
+}
+
+int amd_flush_domain(struct amd_domain *domain, uint64_t first, uint64_t last)
+{
+	struct amd *amd = amd_of(domain->base.hyp);
+	int rc;
+
+	if (domain->kind == AMD_HOST) {
+		if (FAULT("hyp.amdvi-unmap-atc-first",
+			  "unmapping stage 2 tells the ATCs before the IOTLB is clean"))
+			return flush_host_atcs(domain, first, last) ?:
+			       flush_host(domain, first, last);
+		rc = flush_host(domain, first, last);
+		return flush_host_atcs(domain, first, last) ?: rc;
+	}
+	queue_guest(domain, first, last, false);
+	rc = amd_sync_all(amd);
+	queue_guest(domain, first, last, true);
+	return amd_sync_all(amd) ?: rc;
+}
+
+int amd_flush_pasid(struct amd_device *device, uint32_t pasid)
+{
+	struct amd_iommu *iommu = amd_iommu_of(device);
+	int rc;
+
+	amd_queue_pages(iommu, device->gcr3_domid, pasid, AMD_ALL_ADDRESSES);
+	rc = amd_sync(iommu);
+	amd_queue_atc(device, pasid ?: HYP_NO_PASID, AMD_ALL_ADDRESSES);
+	return amd_sync(iommu) ?: rc;
+}
