@@ -225,11 +225,11 @@ int smmu_hw_queue_alloc(struct hyp_hw_queue *queue)
 		return rc;
 	number = global_number(vintf, queue->index);
 	log2size = __builtin_ctzll(queue->length / SMMU_CMD_SIZE);
-	smmu_write64(vintf->smmu, SMMUV3_CMDQV_OFFSET + CMDQV_VCMDQ_PAGE1(number) + VCMDQ_BASE,
-		     (queue->pa & VCMDQ_BASE_ADDR) | smmu_put(VCMDQ_BASE_LOG2SIZE, log2size));
 	write32(vintf->smmu, CMDQV_CMDQ_ALLOC(number),
 		CMDQV_ALLOC_ALLOCATED | smmu_put(CMDQV_ALLOC_LVCMDQ, queue->index) |
 		smmu_put(CMDQV_ALLOC_VINTF, vintf->number));
+	smmu_write64(vintf->smmu, SMMUV3_CMDQV_OFFSET + CMDQV_VCMDQ_PAGE1(number) + VCMDQ_BASE,
+		     (queue->pa & VCMDQ_BASE_ADDR) | smmu_put(VCMDQ_BASE_LOG2SIZE, log2size));
 	vintf->queues[queue->index] = queue;
 	return 0;
 }

@@ -374,6 +374,7 @@ static uint64_t *deciding_entry(struct smmu_domain *domain, uint64_t iova, unsig
 {
 	const struct pgtable_format *format = domain->pt.format;
 
+	*shift = format->page_shift;
 	for (unsigned int level = domain->pt.levels; level--;) {
 		uint64_t *entry = pgtable_entry(&domain->pt, iova, level);
 		enum pgtable_kind kind = entry ?

@@ -211,7 +211,7 @@ int smmu_issue(struct smmu *smmu, const uint64_t (*cmds)[2], unsigned int n, uns
 	int rc = 0;
 
 	smmu->busy++;
-	while (n && !rc) {
+	do {
 		unsigned int part = n < part_max ? n : part_max, part_done;
 
 		rc = issue_part(smmu, cmds, part, &part_done);
@@ -220,7 +220,7 @@ int smmu_issue(struct smmu *smmu, const uint64_t (*cmds)[2], unsigned int n, uns
 		total += part_done;
 		cmds += part;
 		n -= part;
-	}
+	} while (n && !rc);
 	smmu->busy--;
 	if (done)
 		*done = total;
