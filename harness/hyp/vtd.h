@@ -201,7 +201,7 @@ int vtd_nested_alloc(struct hyp_device *device, struct hyp_domain *parent,
 		     uint32_t len, struct hyp_domain **domain);
 /** vtd_nested_check() - Can @iommu do what @domain asks for? 0 or -EINVAL */
 int vtd_nested_check(const struct vtd_iommu *iommu, const struct vtd_domain *domain);
-int vtd_invalidate(struct hyp_domain *domain, struct hyp_viommu *viommu, uint32_t type,
+int vtd_user_invalidate(struct hyp_domain *domain, struct hyp_viommu *viommu, uint32_t type,
 		   uint64_t entries, uint32_t entry_len, uint32_t *num);
 
 int vtd_prq_init(struct vtd_iommu *iommu);

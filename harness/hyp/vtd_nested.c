@@ -111,7 +111,7 @@ static int to_range(const struct iommu_hwpt_vtd_s1_invalidate *entry, struct vtd
  * Entries are handled in order, in chunks that share their syncs. One counts when its chunk is
  * complete: a bad entry stops the call, those before it are done and counted.
  */
-int vtd_invalidate(struct hyp_domain *base, struct hyp_viommu *viommu, uint32_t type,
+int vtd_user_invalidate(struct hyp_domain *base, struct hyp_viommu *viommu, uint32_t type,
 		   uint64_t entries, uint32_t entry_len, uint32_t *num)
 {
 	struct iommu_hwpt_vtd_s1_invalidate entry;
