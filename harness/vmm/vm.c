@@ -212,7 +212,7 @@ static struct dma dma_of(struct vm_device *device, struct vm_space *space, enum 
 	};
 }
 
-static uint64_t name_of(uint64_t data)
+uint64_t vm_name(uint64_t data)
 {
 	return (data & STAMP_MASK) == STAMP ? data & ~STAMP_MASK : data;
 }
@@ -224,7 +224,7 @@ uint64_t vm_read(struct vm_device *device, struct vm_space *space, uint64_t iova
 	struct dma dma = dma_of(device, space, DMA_READ, iova, &data);
 
 	return target->ops->dma(target, device->number, ENGINE_PLAIN, &dma) == DMA_DONE ?
-	       name_of(data) : VM_NOWHERE;
+	       vm_name(data) : VM_NOWHERE;
 }
 
 bool vm_write(struct vm_device *device, struct vm_space *space, uint64_t iova, uint64_t value)
@@ -258,7 +258,7 @@ bool vm_read_start(struct vm_device *device, struct vm_space *space, uint64_t io
 
 uint64_t vm_read_finish(struct vm_device *device)
 {
-	return finish(device) ? name_of(device->held_data) : VM_NOWHERE;
+	return finish(device) ? vm_name(device->held_data) : VM_NOWHERE;
 }
 
 bool vm_write_start(struct vm_device *device, struct vm_space *space, uint64_t iova,

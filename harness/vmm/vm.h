@@ -141,6 +141,9 @@ uint64_t vm_pages(struct vm *vm, uint64_t len);
 /** vm_stamp() - Write stamps to @len bytes at @va, of the page that is called @name (an address) */
 void vm_stamp(void *va, uint64_t len, uint64_t name);
 
+/** vm_name() - What a word that a DMA brought back says: the name in a stamp, else the word itself */
+uint64_t vm_name(uint64_t data);
+
 /** vm_map() - Map stage 1: [@iova, +@len) to guest physical @gpa. Invalidates nothing. */
 int vm_map(struct vm_space *space, uint64_t iova, uint64_t gpa, uint64_t len, unsigned int prot);
 void vm_unmap(struct vm_space *space, uint64_t iova, uint64_t len);
