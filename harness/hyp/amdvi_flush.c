@@ -11,7 +11,7 @@
 #include "amdvi.h"
 #include "core/fault.h"
 
-#define GCR3_ENTRIES 512
+#define PASIDS_OF_LEVEL 512
 
 uint64_t amd_inv_range(uint64_t first, uint64_t last)
 {
@@ -94,64 +94,37 @@ void amd_domid_put(struct amd *amd, uint16_t domid)
 	amd->domids[domid / 64] &= ~(1ULL << domid % 64);
 }
 
-static const uint64_t *guest_page(struct amd_domain *parent, uint64_t gpa)
-{
-	struct pgtable_leaf leaf;
-
-	if (!pgtable_walk(&parent->pt, gpa, &leaf))
-		return NULL;
-	return pages_ptr(&parent->base.hyp->user, leaf.out);
-}
-
-/* Tell the ATC to drop every PASID that the guest's GCR3 table now has at @gpa and below. */
-static void queue_gcr3_pasids(struct amd_device *device, uint64_t gpa, unsigned int level,
-			      uint32_t pasid)
-{
-	struct amd_domain *parent = amd_domain_of(device->domain->base.parent);
-	const uint64_t *table = guest_page(parent, gpa);
-
-	for (unsigned int i = 0; table && i < GCR3_ENTRIES; i++) {
-		uint64_t entry = __atomic_load_n(&table[i], __ATOMIC_RELAXED);
-
-		if (!(entry & AMDVI_GCR3_V))
-			continue;
-		if (level)
-			queue_gcr3_pasids(device, entry & AMDVI_GCR3_ADDR, level - 1,
-					  (pasid | i) << 9);
-		else
-			amd_queue_atc(device, pasid | i, AMD_ALL_ADDRESSES);
-	}
-}
-
 /*
- * Everything in the ATC of a device. The command has no form for all PASIDs of a guest. Those in
- * its GCR3 table are told one by one, which also drains their requests; an entry of a PASID that
- * the guest took out of the table, but not out of the ATC, goes by turning ATS off and on.
+ * The command has no form for all PASIDs of a guest, and one that the guest took out of its table
+ * may still be in the ATC. A table of one level holds 512 of them: each is told. With more, ATS
+ * goes off and on, which forgets them, before an invalidation drains what was under way.
  */
-int amd_flush_atc(struct amd_device *device)
+static void queue_guest_pasids(struct amd_device *device)
 {
 	struct platform *platform = device->device->hyp->platform;
-	int rc;
 
+	if (FAULT("hyp.amdvi-atc-no-pasids", "only ATC entries without PASID are invalidated"))
+		return;
+	if (!amdvi_get(device->domain->dte[0], AMDVI_DTE0_GLX)) {
+		for (uint32_t pasid = 0; pasid < PASIDS_OF_LEVEL; pasid++)
+			amd_queue_atc(device, pasid, AMD_ALL_ADDRESSES);
+		return;
+	}
+	platform->ops->ats_enable(platform, amd_rid(device), false);
+	platform->ops->ats_enable(platform, amd_rid(device), true);
+}
+
+int amd_flush_atc(struct amd_device *device)
+{
 	if (!device->ats)
 		return 0;
-	amd_queue_atc(device, HYP_NO_PASID, AMD_ALL_ADDRESSES);
+	if (device->pasid && device->domain && device->domain->kind == AMD_NESTED)
+		queue_guest_pasids(device);
 	for (unsigned int i = 0; i < device->pasid_count; i++)
 		if (device->pasids[i].pasid)
 			amd_queue_atc(device, device->pasids[i].pasid, AMD_ALL_ADDRESSES);
-	if (device->pasid && device->domain && device->domain->kind == AMD_NESTED &&
-	    !FAULT("hyp.amdvi-atc-no-pasids", "only ATC entries without PASID are invalidated"))
-		queue_gcr3_pasids(device, amdvi_dte_gcr3(device->domain->dte),
-				  amdvi_get(device->domain->dte[0], AMDVI_DTE0_GLX), 0);
-	rc = amd_sync(amd_iommu_of(device));
-	if (rc || !device->pasid || !device->domain || device->domain->kind != AMD_NESTED)
-		return rc;
-	if (!FAULT("hyp.amdvi-atc-keeps-lost-pasids",
-		   "PASIDs that are in no GCR3 table any more stay in the ATC")) {
-		platform->ops->ats_enable(platform, amd_rid(device), false);
-		platform->ops->ats_enable(platform, amd_rid(device), true);
-	}
-	return 0;
+	amd_queue_atc(device, HYP_NO_PASID, AMD_ALL_ADDRESSES);
+	return amd_sync(amd_iommu_of(device));
 }
 
 static bool is_nested_on(const struct amd_domain *domain, const struct amd_domain *parent)

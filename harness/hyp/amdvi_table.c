@@ -114,6 +114,13 @@ static void gcr3_dte(const struct amd_device *device, uint64_t dte[4])
 	amdvi_dte_set_gcr3(dte, device->gcr3);
 }
 
+static bool wants_pasid(const struct amd_device *device)
+{
+	if (!device->device->pdev->pasid)
+		return false;
+	return device->gcr3 || device->domain->base.flags & IOMMU_HWPT_ALLOC_PASID;
+}
+
 static bool wants_ats(const struct amd_device *device)
 {
 	const struct amd_domain *domain = device->domain;
@@ -159,8 +166,7 @@ static void capabilities_on(struct amd_device *device)
 	struct platform *platform = device->device->hyp->platform;
 	uint16_t rid = amd_rid(device);
 
-	if (device->device->pdev->pasid &&
-	    (device->gcr3 || device->domain->kind == AMD_NESTED))
+	if (wants_pasid(device))
 		device->pasid = !platform->ops->pasid_enable(platform, rid, true);
 	if (wants_ats(device))
 		device->ats = !platform->ops->ats_enable(platform, rid, true);
