@@ -24,9 +24,12 @@
 
 /**
  * struct endpoint_config - what the function can do
- * @ats_queue_depth: Invalidate Queue Depth field; 0 means 32
+ * @ats_queue_depth: Invalidate Queue Depth field; 0 means 32. Requests beyond it wait outside,
+ *	up to 32 more; beyond those they are lost
  * @global_invalidate: Global Invalidate Supported
- * @atc_entries: power of two
+ * @atc_entries: power of two; 0 means 64
+ * @completions: Traffic Classes in use, for each of which an invalidate is answered once: 1..8;
+ *	0 means 1
  */
 struct endpoint_config {
 	uint16_t rid;
@@ -36,6 +39,7 @@ struct endpoint_config {
 	uint8_t ats_queue_depth;
 	bool global_invalidate;
 	size_t atc_entries;
+	uint8_t completions;
 };
 
 /**
@@ -45,9 +49,10 @@ struct endpoint_config {
  * @drop_invalidates: neither carried out nor answered
  * @wrong_itag: answers name another ITag
  * @complete_twice: every answer is sent twice
- * @short_count: answers carry one completion less than their CC field says
+ * @short_count: one completion less is sent than the CC field of those that are says
  * @no_drain: completes without waiting for its own translated requests
- * @complete_first: answers before it removes the entries (removes them at the next step)
+ * @complete_first: answers before it removes the entries (removes them at the next step), and
+ *	without waiting
  * @delay_steps: steps before an invalidate request is looked at
  */
 struct endpoint_behaviour {
@@ -63,6 +68,7 @@ struct endpoint_behaviour {
 
 struct endpoint;
 
+/** endpoint_create() - With bus mastering on and everything else off; NULL: no memory, RID in use */
 struct endpoint *endpoint_create(struct machine *machine, struct hw_iommu *iommu,
 				 const struct endpoint_config *config);
 void endpoint_destroy(struct endpoint *endpoint);
@@ -78,10 +84,17 @@ int endpoint_ats_enable(struct endpoint *endpoint, bool on);	/* off forgets the 
 int endpoint_pasid_enable(struct endpoint *endpoint, bool on);
 int endpoint_pri_enable(struct endpoint *endpoint, bool on);
 void endpoint_bus_master(struct endpoint *endpoint, bool on);
-/** endpoint_flr() - Function level reset: caches, requests and pending invalidations are gone */
+/**
+ * endpoint_flr() - Function level reset: caches, requests and pending invalidations are gone
+ * Everything is off afterwards, bus mastering too; engines that were held or stalled are aborted.
+ */
 void endpoint_flr(struct endpoint *endpoint);
 
-/** endpoint_dma() - Do one DMA on @engine from beginning to end; DMA_DONE, _ABORTED or _STALLED */
+/**
+ * endpoint_dma() - Do one DMA on @engine from beginning to end
+ * @dma: while it is stalled it must live until endpoint_dma_finish() says something else
+ * Return: DMA_DONE, DMA_ABORTED (also: the engine is held or stalled), DMA_STALLED
+ */
 enum dma_status endpoint_dma(struct endpoint *endpoint, unsigned int engine, struct dma *dma);
 
 /**
@@ -91,33 +104,51 @@ enum dma_status endpoint_dma(struct endpoint *endpoint, unsigned int engine, str
  */
 enum dma_status endpoint_dma_start(struct endpoint *endpoint, unsigned int engine,
 				   struct dma *dma);
-/** endpoint_dma_finish() - Access memory at the address that start() got */
+/**
+ * endpoint_dma_finish() - Go on with a DMA that is held or stalled
+ * Held: access memory at the address that start() got. Stalled: retry from there, or abort, as
+ * endpoint_resume() said; DMA_STALLED while it has said nothing.
+ */
 enum dma_status endpoint_dma_finish(struct endpoint *endpoint, unsigned int engine);
 
-/** endpoint_prefetch() - Ask the IOMMU for a translation now, use it later: fills the ATC */
+/**
+ * endpoint_prefetch() - Ask the IOMMU for a translation now, use it later: fills the ATC
+ * @pasid: DMA_NO_PASID for none; @access: HW_READ | ... as in struct hw_request
+ * Return: 0; -EINVAL while ATS is off; -EACCES: the IOMMU grants less than @access, or only
+ * untranslated requests; -EIO: it refused the request
+ */
 int endpoint_prefetch(struct endpoint *endpoint, uint32_t pasid, uint64_t addr, uint8_t access);
 
 /**
  * endpoint_prefetch_start(), _finish() - The same, with the answer of the IOMMU held on its way:
  * a translation completion that an invalidation can overtake
+ * Return: as endpoint_prefetch(); -EBUSY: another one is on its way. _finish(): -ENOENT: none is;
+ * -ECANCELED: an invalidation overtook it, and it was discarded
  */
 int endpoint_prefetch_start(struct endpoint *endpoint, uint32_t pasid, uint64_t addr,
 			    uint8_t access);
 int endpoint_prefetch_finish(struct endpoint *endpoint);
 
-/** endpoint_page_request() - Send a PRI page request; -EINVAL while PRI is off */
+/**
+ * endpoint_page_request() - Send a PRI page request; @request->rid is filled in
+ * Return: 0; -EINVAL while PRI is off; -EIO since a Response Failure, until PRI is enabled again
+ */
 int endpoint_page_request(struct endpoint *endpoint, const struct hw_page_request *request);
-/** endpoint_prg_answer() - The response code for group @index; -EAGAIN while there is none */
+/**
+ * endpoint_prg_answer() - The response code for group @index, once; -EAGAIN while there is none
+ * A response to a group that waits for none, or of another PASID, is unexpected and not seen here.
+ */
 int endpoint_prg_answer(struct endpoint *endpoint, uint16_t index);
 
 /** endpoint_atc_count() - Entries in the ATC; evidence for traces, no test depends on it */
 size_t endpoint_atc_count(const struct endpoint *endpoint);
 
-/* What the IOMMU sends. Never call back into the IOMMU. */
+/* What the IOMMU sends. Never call back into the IOMMU. A function whose ATS is off (or that was
+ * just reset) drops invalidate requests; those that it took before it answers. */
 void endpoint_ats_invalidate(struct endpoint *endpoint, const struct hw_ats_invalidate *request);
 void endpoint_prg_response(struct endpoint *endpoint, bool has_pasid, uint32_t pasid,
 			   uint16_t index, uint8_t code);
-/** endpoint_resume() - A stalled request goes on: retried, or aborted */
+/** endpoint_resume() - The stalled request @token (of its hw_translation) is retried or aborted */
 void endpoint_resume(struct endpoint *endpoint, uint64_t token, bool retry);
 
 /** endpoint_step() - Work on invalidate requests; true if anything happened or still may */

@@ -5,13 +5,23 @@
 
 struct inflight_slot *inflight_slot_get(struct inflight *inflight)
 {
-	unsigned int used = atomic_load(&inflight->used);
+	for (unsigned int i = 0; i < INFLIGHT_SLOTS; i++) {
+		unsigned int used = atomic_load(&inflight->used);
 
-	do {
-		if (used == INFLIGHT_SLOTS)
-			return NULL;
-	} while (!atomic_compare_exchange_weak(&inflight->used, &used, used + 1));
-	return &inflight->slots[used];
+		if (atomic_exchange(&inflight->slots[i].taken, true))
+			continue;
+		while (used < i + 1 &&
+		       !atomic_compare_exchange_weak(&inflight->used, &used, i + 1))
+			;
+		return &inflight->slots[i];
+	}
+	return NULL;
+}
+
+void inflight_slot_put(struct inflight_slot *slot)
+{
+	if (slot)
+		atomic_store(&slot->taken, false);
 }
 
 void inflight_take(struct inflight *inflight, unsigned int classes,

@@ -2,8 +2,9 @@
 /*
  * Requests between translation and memory access, and how a sync waits for them.
  *
- * Each DMA engine has one slot. Before it translates it enters, after its memory access (or fault)
- * it leaves. A sync takes a snapshot of the slots after it has removed cache entries, and is not
+ * Each DMA engine has a slot for its requests, and one for translation requests of its ATC: the
+ * IOMMU's walk for those is untranslated work too. Before it translates it enters, after its memory
+ * access (or fault) it leaves. A sync takes a snapshot of the slots after it has removed cache entries, and is not
  * complete until every request in the snapshot has left: whoever enters later finds the caches
  * without the old entries. An IOMMU waits for untranslated requests, an ATC for translated ones
  * (VT-d 6.5.4, PCIe ATS 10.3.3).
@@ -15,7 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define INFLIGHT_SLOTS 64
+#define INFLIGHT_SLOTS 256
 
 enum inflight_class {
 	INFLIGHT_UNTRANSLATED = 1,
@@ -26,9 +27,10 @@ enum inflight_class {
 struct inflight_slot {
 	_Atomic uint64_t state;
 	uint64_t count;
+	_Atomic bool taken;
 } __attribute__((aligned(64)));
 
-/** struct inflight - all slots of a machine */
+/** struct inflight - all slots of a machine; @used: those before it were taken at some time */
 struct inflight {
 	struct inflight_slot slots[INFLIGHT_SLOTS];
 	_Atomic unsigned int used;
@@ -39,8 +41,11 @@ struct inflight_snapshot {
 	unsigned int used;
 };
 
-/** inflight_slot_get() - A slot of one's own, for good; NULL if all are taken */
+/** inflight_slot_get() - A slot of one's own; NULL if all are taken */
 struct inflight_slot *inflight_slot_get(struct inflight *inflight);
+
+/** inflight_slot_put() - Give a slot back, which is idle; NULL is none */
+void inflight_slot_put(struct inflight_slot *slot);
 
 /*
  * Who enters writes its slot, then reads caches; who syncs writes caches, then reads slots. One of

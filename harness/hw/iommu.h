@@ -113,7 +113,8 @@ struct hw_counts {
  * @translate: any thread. HW_OK with *@translation; everything else was recorded as the
  *	specification says. The caller is in flight (hw/inflight.h) until it is done with the address.
  * @page_request: a PRI message arrives; it lands in the IOMMU's queue, or is answered by the IOMMU
- * @ats_complete: an invalidate completion arrives: @itags is the ITag vector, @count the CC field
+ * @ats_complete: an invalidate completion arrives: @itags is the ITag vector, @count the CC field:
+ *	how many of them each of these ITags gets; 0 means 8
  * @step: let time pass: delayed and pending work proceeds; true if anything did or still may
  * @reset: as after power-on
  *
