@@ -68,7 +68,8 @@ static int sync_ste(struct smmu_device *device)
 
 /*
  * Hardware reads the words of an entry in no order: one word may be changed in place; more go
- * through a state in which the others are ignored, here an abort that records no event.
+ * through a state in which the others are ignored, here an abort that records no event. CFGI_STE
+ * also takes the CDs that were cached through the STE (4.3.1), which a guest that issued it means.
  */
 static int write_ste(struct smmu_device *device, const uint64_t ste[SMMU_STE_WORDS])
 {
@@ -78,7 +79,8 @@ static int write_ste(struct smmu_device *device, const uint64_t ste[SMMU_STE_WOR
 
 	for (unsigned int i = 0; i < SMMU_STE_WORDS; i++)
 		differ += now[i] != ste[i];
-	if (!differ)
+	if (!differ && FAULT("hyp.smmuv3-same-ste-skips-cfgi",
+			     "attaching anew what looks the same keeps the CDs that are cached"))
 		return 0;
 	if (differ > 1) {
 		smmu_store(&now[0], STE0_V | smmu_put(STE0_CONFIG, STE_CONFIG_ABORT));
