@@ -129,7 +129,8 @@ void vtd_fence(struct vtd_device *device)
 	uint16_t rid = device->base->pdev->rid;
 	uint64_t d[3][4];
 
-	if (FAULT("hyp.vtd-no-fence", "a device that does not answer keeps its access"))
+	if (device->fenced ||
+	    FAULT("hyp.vtd-no-fence", "a device that does not answer keeps its access"))
 		return;
 	device->fenced = true;
 	if (device->pri)

@@ -151,8 +151,11 @@ int vtd_submit(struct vtd_iommu *iommu, const uint64_t (*descriptors)[4], unsign
 
 	iommu->submitting = true;
 	first_rc = rc = attempt(iommu, descriptors, count, wait_flags);
-	/* Each time-out fences at least one device; the others' invalidations must be done. */
-	for (unsigned int i = 0; rc == -ETIMEDOUT && i < PLATFORM_DEVICES; i++)
+	/*
+	 * The others' invalidations must be done. What hardware had fetched for the fenced device
+	 * may go on timing out, at worst one by one.
+	 */
+	for (unsigned int i = 0; rc == -ETIMEDOUT && i < 2 * VTD_BATCH; i++)
 		rc = attempt(iommu, descriptors, count, wait_flags);
 	if (outer)
 		iommu->submitting = false;

@@ -13,9 +13,10 @@
 #define VM_EVIDENCE_LINES 24
 
 /** EXPECT_DMA() - @_device reaches the page at guest physical @_page through @_iova of @_space */
-#define EXPECT_DMA(_device, _space, _iova, _page) \
+#define EXPECT_DMA(_device, _space, _iova, _page) do { \
 	EXPECT_EQ((uint64_t)(_page), vm_read(_device, _space, _iova)) \
-		vm_evidence((_device)->vm, 0, VM_EVIDENCE_LINES)
+		vm_evidence((_device)->vm, 0, VM_EVIDENCE_LINES); \
+} while (0)
 
 /** EXPECT_STALE() - Positive control: the old page @_page is still reached; the caches are real */
 #define EXPECT_STALE EXPECT_DMA

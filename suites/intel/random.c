@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Random programs and concurrent DMA, judged by the history oracle: oracle/random_tests.h */
+/* Random and concurrent programs, judged by the history of what was mapped and invalidated. */
 #define RANDOM_REF ref_intel
 #define RANDOM_VM vm_intel
-
 #include "oracle/random_tests.h"
 
 NIT_TEST_MAIN
