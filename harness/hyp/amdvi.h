@@ -3,7 +3,7 @@
  * The hypervisor's side of AMD-Vi; for its own files (amdvi*.c) only.
  *
  * One device table serves all IOMMUs, and DomainIDs are the hypervisor's, the same on all of them.
- * A DomainID tags what an IOMMU caches; who may stop using one flushes it first (amd_domid_put).
+ * A DomainID tags what an IOMMU caches; who stops using one flushes it first (amd_domid_put).
  */
 #ifndef NIT_HYP_AMDVI_H
 #define NIT_HYP_AMDVI_H
@@ -216,16 +216,15 @@ void amd_queue_pages(struct amd_iommu *iommu, uint16_t domid, uint32_t pasid, ui
 void amd_queue_atc(struct amd_device *device, uint32_t pasid, uint64_t first, uint64_t last);
 int amd_flush_atc(struct amd_device *device);
 int amd_flush_dte(struct amd_iommu *iommu, uint16_t rid);
-/** amd_flush_domid() - Everything that @domid tags, on all IOMMUs */
-int amd_flush_domid(struct amd *amd, uint16_t domid);
 /** amd_flush_domain() - After a change of [@first, @last] of a paging domain */
 int amd_flush_domain(struct amd_domain *domain, uint64_t first, uint64_t last);
 /** amd_flush_pasid() - After a change of what @pasid of @device uses */
 int amd_flush_pasid(struct amd_device *device, uint32_t pasid);
 
-/** amd_domid_get() - The lowest free DomainID; 0: none left. amd_domid_put() flushes it. */
+/** amd_domid_get() - The lowest free DomainID; 0: none left */
 uint16_t amd_domid_get(struct amd *amd);
-void amd_domid_put(struct amd *amd, uint16_t domid);
+/** amd_domid_put() - Flushes it first; @guest_tables: it tagged entries of a guest's tables */
+void amd_domid_put(struct amd *amd, uint16_t domid, bool guest_tables);
 
 /* amd_table.c: device table entries, attaching */
 

@@ -50,7 +50,7 @@ int amd_paging_alloc(struct hyp_device *device, uint32_t flags, struct hyp_domai
 	rc = init(device->hyp, new);
 	if (rc) {
 		if (new->domid)
-			amd_domid_put(amd_of(device->hyp), new->domid);
+			amd_domid_put(amd_of(device->hyp), new->domid, false);
 		free(new);
 		return rc;
 	}
@@ -67,7 +67,7 @@ void amd_domain_free(struct hyp_domain *domain)
 		return;
 	}
 	if (gone->kind == AMD_HOST)
-		amd_domid_put(amd_of(domain->hyp), gone->domid);
+		amd_domid_put(amd_of(domain->hyp), gone->domid, false);
 	pgtable_fini(&gone->pt);
 	free(gone);
 }

@@ -2,9 +2,9 @@
 /*
  * Which commands a change asks for (48882, 2.4.3 and 2.4.4).
  *
- * An ATC is filled from the IOMMU's caches, so those are clean before the ATC is told; no order is
- * promised between INVALIDATE_IOMMU_PAGES and INVALIDATE_IOTLB_PAGES, hence a COMPLETION_WAIT in
- * between. Device table entries come before both.
+ * An ATC is filled from the caches of the IOMMU, so those are clean before the ATC is told. Hardware
+ * keeps that order by itself (2.4): device table entries, pages, ATCs, whatever stands in the buffer
+ * between two COMPLETION_WAITs. So one wait at the end is enough.
  */
 #include <errno.h>
 
@@ -66,14 +66,6 @@ int amd_flush_dte(struct amd_iommu *iommu, uint16_t rid)
 	return amd_sync(iommu);
 }
 
-int amd_flush_domid(struct amd *amd, uint16_t domid)
-{
-	/* GN = 0 for every address: all that the DomainID tags, guest translations included. */
-	amd_each_iommu(amd, iommu)
-		amd_queue_pages(iommu, domid, HYP_NO_PASID, AMD_ALL_ADDRESSES);
-	return amd_sync_all(amd);
-}
-
 uint16_t amd_domid_get(struct amd *amd)
 {
 	for (unsigned int i = 0; i < AMD_DOMIDS / 64; i++) {
@@ -87,10 +79,30 @@ uint16_t amd_domid_get(struct amd *amd)
 	return 0;
 }
 
-void amd_domid_put(struct amd *amd, uint16_t domid)
+static void flush_domid(struct amd *amd, uint16_t domid, bool guest_tables)
 {
+	uint64_t cmd[2];
+
+	amdvi_cmd_invalidate_iommu_all(cmd);
+	amd_each_iommu(amd, iommu) {
+		if (guest_tables)
+			amd_queue(iommu, cmd);
+		else
+			amd_queue_pages(iommu, domid, HYP_NO_PASID, AMD_ALL_ADDRESSES);
+	}
+	amd_sync_all(amd);
+}
+
+/*
+ * GN = 0 removes what was combined with the host's table. What is cached of a guest's own tables
+ * goes by PASID only, and a guest has too many of them: where that tagged something, all goes.
+ */
+void amd_domid_put(struct amd *amd, uint16_t domid, bool guest_tables)
+{
+	if (guest_tables && !(amd->iommus[0].efr & AMDVI_EFR_IA_SUP))
+		return;		/* never to be used again */
 	if (!FAULT("hyp.amdvi-domid-reuse", "a DomainID is given out again without a flush"))
-		amd_flush_domid(amd, domid);
+		flush_domid(amd, domid, guest_tables);
 	amd->domids[domid / 64] &= ~(1ULL << domid % 64);
 }
 
@@ -110,30 +122,32 @@ static void queue_guest_pasids(struct amd_device *device)
 			amd_queue_atc(device, pasid, AMD_ALL_ADDRESSES);
 		return;
 	}
+	/* The ATC must not fill again before the IOMMU is clean. */
+	amd_sync(amd_iommu_of(device));
 	platform->ops->ats_enable(platform, amd_rid(device), false);
 	platform->ops->ats_enable(platform, amd_rid(device), true);
 }
 
-int amd_flush_atc(struct amd_device *device)
+static void queue_whole_atc(struct amd_device *device)
 {
 	if (!device->ats)
-		return 0;
+		return;
 	if (device->pasid && device->domain && device->domain->kind == AMD_NESTED)
 		queue_guest_pasids(device);
 	for (unsigned int i = 0; i < device->pasid_count; i++)
 		if (device->pasids[i].pasid)
 			amd_queue_atc(device, device->pasids[i].pasid, AMD_ALL_ADDRESSES);
 	amd_queue_atc(device, HYP_NO_PASID, AMD_ALL_ADDRESSES);
+}
+
+int amd_flush_atc(struct amd_device *device)
+{
+	queue_whole_atc(device);
 	return amd_sync(amd_iommu_of(device));
 }
 
-static bool is_nested_on(const struct amd_domain *domain, const struct amd_domain *parent)
-{
-	return domain && domain->base.parent == &parent->base;
-}
-
-/* What the IOMMUs cache of a v1 table: its own entries, and what guests' tables were combined with. */
-static int flush_host(struct amd_domain *domain, uint64_t first, uint64_t last)
+/* What IOMMUs cache of a v1 table: its own entries, and what guests' tables were combined with. */
+static void queue_host(struct amd_domain *domain, uint64_t first, uint64_t last)
 {
 	struct amd *amd = amd_of(domain->base.hyp);
 
@@ -149,32 +163,27 @@ static int flush_host(struct amd_domain *domain, uint64_t first, uint64_t last)
 		for (struct amd_vdomain *v = viommu->vdomains; v; v = v->next)
 			amd_queue_pages(iommu, v->host, HYP_NO_PASID, first, last);
 	}
-	return amd_sync_all(amd);
 }
 
-static int flush_host_atcs(struct amd_domain *domain, uint64_t first, uint64_t last)
+static void queue_host_atcs(struct amd_domain *domain, uint64_t first, uint64_t last)
 {
-	struct amd *amd = amd_of(domain->base.hyp);
-	int rc = 0;
-
 	if (FAULT("hyp.amdvi-unmap-forgets-atc", "unmapping stage 2 leaves the ATCs alone"))
-		return 0;
-	amd_each_device(amd, device)
+		return;
+	amd_each_device(amd_of(domain->base.hyp), device) {
+		bool nested = device->domain && device->domain->base.parent == &domain->base;
+
 		if (device->domain == domain)
 			amd_queue_atc(device, HYP_NO_PASID, first, last);
-	rc = amd_sync_all(amd);
-	amd_each_device(amd, device) {
-		if (!is_nested_on(device->domain, domain))
-			continue;
-		rc = amd_flush_atc(device) ?: rc;
-		if (FAULT("hyp.amdvi-unmap-first-device-only", "only the first ATC is invalidated"))
+		else if (nested)
+			queue_whole_atc(device);
+		if (nested && FAULT("hyp.amdvi-unmap-first-device-only",
+				    "unmapping stage 2 reaches the ATC of one device"))
 			break;
 	}
-	return rc;
 }
 
 /* A v2 table of the hypervisor's: each device has its own tag for it. */
-static void queue_guest(struct amd_domain *domain, uint64_t first, uint64_t last, bool atc)
+static void queue_guest(struct amd_domain *domain, uint64_t first, uint64_t last)
 {
 	amd_each_device(amd_of(domain->base.hyp), device) {
 		for (unsigned int i = 0; i < device->pasid_count; i++) {
@@ -182,11 +191,9 @@ static void queue_guest(struct amd_domain *domain, uint64_t first, uint64_t last
 
 			if (device->pasids[i].domain != domain)
 				continue;
-			if (atc)
-				amd_queue_atc(device, pasid ?: HYP_NO_PASID, first, last);
-			else
-				amd_queue_pages(amd_iommu_of(device), device->gcr3_domid,
-						  pasid, first, last);
+			amd_queue_pages(amd_iommu_of(device), device->gcr3_domid, pasid, first,
+					last);
+			amd_queue_atc(device, pasid ?: HYP_NO_PASID, first, last);
 		}
 	}
 }
@@ -194,29 +201,26 @@ static void queue_guest(struct amd_domain *domain, uint64_t first, uint64_t last
 int amd_flush_domain(struct amd_domain *domain, uint64_t first, uint64_t last)
 {
 	struct amd *amd = amd_of(domain->base.hyp);
-	int rc;
+	bool wrong = FAULT("hyp.amdvi-unmap-atc-first",
+			   "unmapping stage 2 tells the ATCs before the IOTLB is clean");
 
-	if (domain->kind == AMD_HOST) {
-		if (FAULT("hyp.amdvi-unmap-atc-first",
-			  "unmapping stage 2 tells the ATCs before the IOTLB is clean"))
-			return flush_host_atcs(domain, first, last) ?:
-			       flush_host(domain, first, last);
-		rc = flush_host(domain, first, last);
-		return flush_host_atcs(domain, first, last) ?: rc;
+	if (domain->kind == AMD_GUEST) {
+		queue_guest(domain, first, last);
+		return amd_sync_all(amd);
 	}
-	queue_guest(domain, first, last, false);
-	rc = amd_sync_all(amd);
-	queue_guest(domain, first, last, true);
-	return amd_sync_all(amd) ?: rc;
+	if (wrong) {
+		queue_host_atcs(domain, first, last);
+		amd_sync_all(amd);
+	}
+	queue_host(domain, first, last);
+	if (!wrong)
+		queue_host_atcs(domain, first, last);
+	return amd_sync_all(amd);
 }
 
 int amd_flush_pasid(struct amd_device *device, uint32_t pasid)
 {
-	struct amd_iommu *iommu = amd_iommu_of(device);
-	int rc;
-
-	amd_queue_pages(iommu, device->gcr3_domid, pasid, AMD_ALL_ADDRESSES);
-	rc = amd_sync(iommu);
+	amd_queue_pages(amd_iommu_of(device), device->gcr3_domid, pasid, AMD_ALL_ADDRESSES);
 	amd_queue_atc(device, pasid ?: HYP_NO_PASID, AMD_ALL_ADDRESSES);
-	return amd_sync(iommu) ?: rc;
+	return amd_sync(amd_iommu_of(device));
 }

@@ -2,8 +2,8 @@
 /*
  * A guest's commands (iommufd/amd_nested.h): checked one by one, ids translated, run in batches.
  *
- * A command for an ATC must not overtake those for the IOMMU's own caches that stand before it,
- * hence a sync between the two kinds. What counts as done are commands behind which a sync was.
+ * Hardware keeps the order that matters, IOMMU caches before ATCs (2.4), so a guest's commands may
+ * stand side by side. What counts as done are commands behind which a sync was.
  */
 #include <errno.h>
 
@@ -16,14 +16,13 @@
 /**
  * struct batch - commands that were begun
  * @done: entries of the user's whose effect is complete; @begun: entries before this are begun
- * @atc: the last one was for an ATC; @devices: for each of the batch, which ATC, or NULL
+ * @devices: for each of the batch, which ATC, or NULL
  */
 struct batch {
 	struct amd_iommu *iommu;
 	struct amd_viommu *viommu;
 	uint32_t done;
 	uint32_t begun;
-	bool atc;
 	struct amd_device *devices[BATCH];
 };
 
@@ -57,7 +56,6 @@ static int finish(struct batch *batch)
 	if (!rc || FAULT("hyp.amdvi-counts-begun", "commands count as done when they are begun"))
 		batch->done = batch->begun;
 	batch->begun = batch->done;
-	batch->atc = false;
 	return rc;
 }
 
@@ -191,18 +189,14 @@ static int begin(struct batch *batch, const uint64_t cmd[2])
 {
 	unsigned int opcode = amdvi_get(cmd[0], AMDVI_CMD0_OPCODE);
 	const struct form *form = &forms[opcode];
-	bool atc = opcode == AMDVI_INVALIDATE_IOTLB_PAGES;
 	int rc = 0;
 
 	if (!form->begin || cmd[0] & ~(form->word0 | AMDVI_CMD0_OPCODE) || cmd[1] & ~form->word1)
 		return -EIO;
-	if (batch->begun - batch->done == BATCH ||
-	    (atc && !batch->atc && !FAULT("hyp.amdvi-no-wait-before-atc",
-					  "commands for ATCs are not held back by a sync")))
+	if (batch->begun - batch->done == BATCH)
 		rc = finish(batch);
 	if (rc)
 		return rc;
-	batch->atc = atc;
 	batch->devices[batch->begun - batch->done] = NULL;
 	rc = form->begin(batch, cmd);
 	if (!rc)

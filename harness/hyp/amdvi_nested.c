@@ -52,7 +52,7 @@ static struct amd_vdomain *vdomain_get(struct amd_viommu *viommu, uint16_t guest
 	*error = v->host ? amd_vf_map_domain(viommu, guest, v->host) : -ENOSPC;
 	if (*error) {
 		if (v->host)
-			amd_domid_put(amd, v->host);
+			amd_domid_put(amd, v->host, false);
 		free(v);
 		return NULL;
 	}
@@ -72,7 +72,7 @@ static void vdomain_put(struct amd_viommu *viommu, struct amd_vdomain *v)
 		link = &(*link)->next;
 	*link = v->next;
 	amd_vf_map_domain(viommu, v->guest, -1);
-	amd_domid_put(amd_of(viommu->viommu->hyp), v->host);
+	amd_domid_put(amd_of(viommu->viommu->hyp), v->host, true);
 	free(v);
 }
 

@@ -265,7 +265,7 @@ static void gcr3_free(struct amd_device *device)
 		if (top[i] & AMDVI_GCR3_V)
 			pages_free(pages, top[i] & AMDVI_GCR3_ADDR, GCR3_BYTES);
 	pages_free(pages, device->gcr3, GCR3_BYTES);
-	amd_domid_put(amd_of(device->device->hyp), device->gcr3_domid);
+	amd_domid_put(amd_of(device->device->hyp), device->gcr3_domid, false);
 	device->gcr3 = 0;
 	device->gcr3_domid = 0;
 }
@@ -280,7 +280,7 @@ static int gcr3_make(struct amd_device *device)
 	device->gcr3 = pages_alloc(&device->device->hyp->pages, GCR3_BYTES);
 	if (device->gcr3)
 		return 0;
-	amd_domid_put(amd, device->gcr3_domid);
+	amd_domid_put(amd, device->gcr3_domid, false);
 	return -ENOMEM;
 }
 
@@ -341,6 +341,7 @@ static void detach_guest(struct amd_device *device, uint32_t pasid)
 		put_word(slot, 0);
 	if (device->pasid_count == 1) {
 		quiesce(device);
+		amd_flush_pasid(device, pasid);
 		pasid_set(device, pasid, NULL);
 		gcr3_free(device);
 		return;

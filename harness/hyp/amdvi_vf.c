@@ -61,7 +61,7 @@ static void private_put(struct amd_iommu *iommu)
 	amd_flush_dte(iommu, own);
 	private_unmap(iommu, AMDVI_PRIV_REGION, PRIV_REGION_SIZE);
 	pgtable_fini(&iommu->private.pt);
-	amd_domid_put(amd_of(iommu->hyp), iommu->private.domid);
+	amd_domid_put(amd_of(iommu->hyp), iommu->private.domid, false);
 }
 
 static int private_get(struct amd_iommu *iommu)
