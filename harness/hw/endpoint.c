@@ -57,6 +57,11 @@ uint16_t endpoint_rid(const struct endpoint *endpoint)
 	return endpoint->config.rid;
 }
 
+struct hw_iommu *endpoint_iommu(const struct endpoint *endpoint)
+{
+	return endpoint->iommu;
+}
+
 const struct endpoint_config *endpoint_config(const struct endpoint *endpoint)
 {
 	return &endpoint->config;
