@@ -42,8 +42,8 @@ static bool append(struct amdvi_unit *unit, struct amdvi_ring *ring, uint64_t wo
 static void overflow(struct amdvi_unit *unit, uint64_t overflow_bit, uint64_t run_bit,
 		     bool interrupt)
 {
-	amdvi_trace(unit->amdvi, "log overflow, status bit %#llx guest %llu", overflow_bit,
-		    unit->guest ? unit->guest_id : -1);
+	amdvi_trace(unit->amdvi, "log overflow, status bit %#llx guest %lld", overflow_bit,
+		    unit->guest ? unit->guest_id : -1LL);
 	if (!FAULT("amdvi.overflow-untold", "A log that overflows does not say so"))
 		raise_status(unit, overflow_bit, interrupt);
 	unit->status &= ~run_bit;

@@ -152,8 +152,8 @@ static void end_wait(struct amdvi_unit *unit)
 		return;
 	}
 	hw_count(amdvi->hw.counts.syncs, 1);
-	amdvi_trace(amdvi, "COMPLETION_WAIT done: %#llx at %#llx, guest %llu", command.word[1],
-		    command.word[0] & AMDVI_WAIT0_ADDR, unit->guest ? unit->guest_id : -1);
+	amdvi_trace(amdvi, "COMPLETION_WAIT done: %#llx at %#llx, guest %lld", command.word[1],
+		    command.word[0] & AMDVI_WAIT0_ADDR, unit->guest ? unit->guest_id : -1LL);
 	if (!(command.word[0] & AMDVI_WAIT0_I) ||
 	    FAULT("amdvi.wait-no-interrupt", "COMPLETION_WAIT with I sets no status"))
 		return;

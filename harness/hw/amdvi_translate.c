@@ -310,7 +310,7 @@ enum hw_status amdvi_translate(struct hw_iommu *iommu, const struct hw_request *
 		       pass_through(request, translation);
 	if (request->type == HW_TRANSLATED)
 		return translated(amdvi, request, translation);
-	if (!amdvi_dte_cached(amdvi, request->rid, dte))
+	if (!amdvi_dte_cached(amdvi, request->rid, dte) && amdvi_dte(amdvi, request->rid, dte))
 		return walk_and_answer(amdvi, request, translation);
 	path = path_of(dte, request, &pasid);
 	if (path != PATH_HOST && path != PATH_GUEST)
