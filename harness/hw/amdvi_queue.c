@@ -244,7 +244,8 @@ bool amdvi_unit_step(struct amdvi_unit *unit)
 {
 	bool any = amdvi_unit_run(unit);
 
-	return any || (unit->wait.active && unit->amdvi->now < unit->wait.ready);
+	/* Requests in flight may be over any moment; devices that answer are others' steps. */
+	return any || (unit->wait.active && !amdvi_ats_busy(unit, unit->wait.command.order));
 }
 
 void amdvi_unit_stop(struct amdvi_unit *unit, bool finish)
