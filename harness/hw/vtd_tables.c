@@ -269,12 +269,15 @@ static enum vtd_fault find_scalable(struct lookup *lookup, struct vtd_space *spa
 	uint32_t pasid;
 
 	reason = scalable_context(lookup, context);
-	if (!reason)
-		reason = pasid_of(lookup, context, &pasid);
+	if (reason)
+		return reason;
+	space->ats = !!(context[0] & VTD_SM_CONTEXT_DTE);
+	if (lookup->request->type == HW_TRANSLATED)	/* 4.2.4: needs no address space */
+		return 0;
+	reason = pasid_of(lookup, context, &pasid);
 	if (reason)
 		return reason;
 	space->pasid = pasid;
-	space->ats = !!(context[0] & VTD_SM_CONTEXT_DTE);
 	space->pre = !!(context[0] & VTD_SM_CONTEXT_PRE);
 	space->priv = context[1] & VTD_SM_CONTEXT_RID_PRIV && lookup->vtd->config.rps;
 	if (cached(lookup, pasid, VTD_PASID_ENTRY, &entry)) {
@@ -347,6 +350,7 @@ enum vtd_fault vtd_space_find(struct vtd *vtd, const struct hw_request *request,
 			      struct vtd_space *space)
 {
 	uint64_t key = request->rid | (uint64_t)request->has_pasid << 40 | 1ull << 63 |
+		       (uint64_t)(request->type == HW_TRANSLATED) << 41 |
 		       (request->has_pasid ? (uint64_t)request->pasid << 16 : 0);
 	struct vtd_resolved *slot = slot_of(vtd, key);
 	uint64_t sequence = atomic_load_explicit(&slot->sequence, memory_order_acquire);

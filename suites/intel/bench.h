@@ -10,6 +10,7 @@
 #define NIT_SUITES_INTEL_BENCH_H
 
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "core/fault.h"
 #include "core/pages.h"
@@ -42,6 +43,7 @@ struct bench {
 	bool wide;
 	uint64_t status;	/* page of status words */
 	uint32_t waits;
+	bool threads;		/* DMA goes on elsewhere */
 	unsigned int msis;
 	uint64_t msi_addr;
 	uint32_t msi_data;
@@ -357,8 +359,11 @@ static inline bool sync_all(struct bench *b)
 	uint32_t number = push_wait(b, 0, 0);
 
 	ring(b);
-	for (unsigned int i = 0; i < BENCH_STEPS && !written(b, 0, number); i++)
+	for (unsigned int i = 0; i < BENCH_STEPS && !written(b, 0, number); i++) {
 		machine_step(b->machine);
+		if (b->threads)
+			usleep(100);	/* lets them run; they end the wait, not this */
+	}
 	return written(b, 0, number);
 }
 
