@@ -40,15 +40,17 @@ void history_change(struct history *history, uint64_t value, uint32_t flags, uin
 
 void history_changed(struct history *history, uint64_t now)
 {
-	unsigned int count = atomic_load(&history->count);
-	struct version *before;
+	unsigned int number = atomic_load(&history->count) - 1;
 
-	if (count < 2)
-		return;
-	before = version_at(history, count - 2);
-	atomic_store(&before->removed, now);
-	if (atomic_load(&before->value) == HISTORY_NONE)
-		atomic_store(&before->until, now);
+	while (number--) {
+		struct version *version = version_at(history, number);
+
+		if (atomic_load(&version->removed) != HISTORY_FOREVER)
+			return;
+		atomic_store(&version->removed, now);
+		if (atomic_load(&version->value) == HISTORY_NONE)
+			atomic_store(&version->until, now);
+	}
 }
 
 bool history_invalidated(struct history *history, uint64_t began, uint64_t now)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +19,7 @@ struct engine {
 	struct prng prng;
 	pthread_t thread;
 	_Atomic bool *stop;
+	_Atomic unsigned int *ready;	/* engines that have done their first DMA */
 	unsigned long dmas;
 	unsigned long stale;
 	_Atomic bool failed;
@@ -68,6 +70,8 @@ static void *engine_main(void *arg)
 {
 	struct engine *engine = arg;
 
+	one_dma(engine);
+	atomic_fetch_add(engine->ready, 1);
 	while (!atomic_load(engine->stop) && !engine->failed)
 		one_dma(engine);
 	return NULL;
@@ -134,6 +138,7 @@ int stress_run(struct world *world, struct stress *stress)
 {
 	struct engine engines[STRESS_ENGINES] = {};
 	_Atomic bool stop = false;
+	_Atomic unsigned int ready = 0;
 	unsigned int started;
 	int rc = 0;
 
@@ -143,13 +148,18 @@ int stress_run(struct world *world, struct stress *stress)
 		engines[started].world = world;
 		engines[started].number = started;
 		engines[started].stop = &stop;
+		engines[started].ready = &ready;
 		prng_init(&engines[started].prng, stress->seed, 100 + started);
 		rc = -pthread_create(&engines[started].thread, NULL, engine_main,
 				     &engines[started]);
 		if (rc)
 			break;
 	}
-	rc = rc ?: mutate_all(world, stress, engines);
+	if (!rc) {
+		while (atomic_load(&ready) < started)
+			sched_yield();
+		rc = mutate_all(world, stress, engines);
+	}
 	atomic_store(&stop, true);
 	for (unsigned int i = 0; i < started; i++) {
 		pthread_join(engines[i].thread, NULL);

@@ -423,6 +423,8 @@ int world_attach(struct world *world, unsigned int device, unsigned int space)
 
 	if (old == &world->spaces[space])
 		return -EALREADY;
+	/* Replacing need not be hitless: in between, the device may be blocked. */
+	history_change(history, HISTORY_NONE, 0, tick(world));
 	history_change(history, space, 0, tick(world));
 	before_waiting(world);
 	rc = vm_replace(world->devices[device], &world->spaces[space], old);
