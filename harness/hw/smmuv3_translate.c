@@ -209,6 +209,8 @@ static int walk_both(struct smmuv3_walk *walk, const struct hw_request *request,
 	bool priv = is_privileged(context, request);
 	unsigned int need = needed(context, request);
 
+	if (walk->lenient)
+		need |= HW_READ;	/* what an ATS request wants at least (PCIe 10.2.2 NW) */
 	*s1 = (struct smmuv3_result){ .out = addr, .shift = 63, .perm = 077 };
 	*s2 = (struct smmuv3_result){ .shift = 63, .perm = PERM_ALL };
 	if (context->s1.on) {

@@ -148,7 +148,7 @@ static int map_leaf(struct pgtable *pt, uint64_t iova, uint64_t out, unsigned in
 		    unsigned int prot)
 {
 	unsigned int level = leaf_level(pt, shift);
-	uint64_t value = pt->format->leaf(pt, level, shift, out, prot), *entry;
+	uint64_t part = pt->format->run_advances ? 1ULL << level_shift(pt, level) : 0, *entry;
 	unsigned int run = 1u << (shift - level_shift(pt, level));
 	int rc = make_entry(pt, iova, level, &entry);
 
@@ -157,7 +157,7 @@ static int map_leaf(struct pgtable *pt, uint64_t iova, uint64_t out, unsigned in
 	for (unsigned int i = 0; i < run; i++) {
 		uint64_t before = load(&entry[i]);
 
-		store(&entry[i], value);
+		store(&entry[i], pt->format->leaf(pt, level, shift, out + i * part, prot));
 		free_below(pt, level, before);
 	}
 	return 0;
