@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "engine.h"
 #include "machine.h"
 
 #define TRACE_EVENTS 4096
@@ -143,10 +144,16 @@ struct endpoint *machine_endpoint(struct machine *machine, uint16_t rid)
 	return NULL;
 }
 
+/*
+ * Time is counted in steps, so a DMA that another thread is in the middle of takes none: a device is
+ * not late because its thread was not scheduled.
+ */
 bool machine_step(struct machine *machine)
 {
 	bool any = false;
 
+	for (unsigned int i = 0; i < machine->endpoint_count; i++)
+		engines_wait(machine->endpoints[i]);
 	for (unsigned int i = 0; i < machine->iommu_count; i++)
 		any |= machine->iommus[i]->ops->step(machine->iommus[i]);
 	for (unsigned int i = 0; i < machine->endpoint_count; i++)
