@@ -94,21 +94,36 @@ static uint64_t carve(struct pages *pages, uint64_t size)
 	return offset;
 }
 
+/* Hardware may still read here through an old translation: no torn words. */
+static void clear(struct pages *pages, uint64_t offset, uint64_t size)
+{
+	uint64_t *word = (uint64_t *)(pages->base + offset);
+
+	for (uint64_t i = 0; i < size / sizeof(*word); i++)
+		__atomic_store_n(word + i, 0, __ATOMIC_RELAXED);
+}
+
+/* Hardware may still read here through an old translation: no torn words. */
+static void clear(uint64_t *words, uint64_t size)
+{
+	for (uint64_t i = 0; i < size / sizeof(*words); i++)
+		__atomic_store_n(words + i, 0, __ATOMIC_RELAXED);
+}
+
+/* What was never handed out is zero, and stays untouched: most of a VM's memory is never used. */
 uint64_t pages_alloc(struct pages *pages, uint64_t size)
 {
-	uint64_t offset, *word;
+	uint64_t offset;
 
 	if (size < 1ULL << PAGE_SHIFT || size & (size - 1))
 		return 0;
 	offset = get(pages, order_of(size));
-	if (offset == UINT64_MAX)
+	if (offset != UINT64_MAX)
+		clear((uint64_t *)(pages->base + offset), size);
+	else
 		offset = carve(pages, size);
 	if (offset == UINT64_MAX)
 		return 0;
-	/* Hardware may still read here through an old translation: no torn words. */
-	word = (uint64_t *)(pages->base + offset);
-	for (uint64_t i = 0; i < size / sizeof(*word); i++)
-		__atomic_store_n(word + i, 0, __ATOMIC_RELAXED);
 	pages->used += size;
 	return pages->addr + offset;
 }

@@ -11,6 +11,8 @@
 
 #define FIRST_ENGINE 2	/* the first two are the VM's own */
 #define INVALIDATE_EVERY 4
+#define OPEN_EVERY 4		/* changes after which the engines get time to use the old entries */
+#define OPEN_DMAS 8
 
 /** struct engine - a DMA thread of device @number % WORLD_DEVICES */
 struct engine {
@@ -20,7 +22,7 @@ struct engine {
 	pthread_t thread;
 	_Atomic bool *stop;
 	_Atomic unsigned int *ready;	/* engines that have done their first DMA */
-	unsigned long dmas;
+	_Atomic unsigned long dmas;
 	unsigned long stale;
 	_Atomic bool failed;
 	char what[256];
@@ -107,6 +109,17 @@ static int mutate(struct world *world, struct prng *prng, uint8_t *changes)
 	return rc;
 }
 
+/* The window between a change and its invalidation is open only if engines run in it. */
+static void let_engines_run(struct engine *engines, unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++) {
+		unsigned long until = engines[i].dmas + OPEN_DMAS;
+
+		while (engines[i].dmas < until && !engines[i].failed)
+			sched_yield();
+	}
+}
+
 static int mutate_all(struct world *world, struct stress *stress, struct engine *engines)
 {
 	uint8_t changes[WORLD_SPACES * WORLD_SLOTS] = {};
@@ -116,7 +129,8 @@ static int mutate_all(struct world *world, struct stress *stress, struct engine 
 	prng_init(&prng, stress->seed, 1);
 	while (!rc && stress->operations < stress->mutations) {
 		rc = mutate(world, &prng, changes);
-		stress->operations++;
+		if (!(stress->operations++ % OPEN_EVERY))
+			let_engines_run(engines, stress->engines);
 		for (unsigned int i = 0; i < stress->engines; i++)
 			if (engines[i].failed)
 				return 0;
