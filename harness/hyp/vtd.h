@@ -23,7 +23,7 @@
 #define VTD_IOMMUS	8
 #define VTD_RID_PASID	0
 #define VTD_BATCH	64	/* descriptors between two syncs, at most */
-#define VTD_WAIT_BOUND	1000000	/* steps of hardware; its own time-outs are far shorter */
+#define VTD_WAIT_BOUND	2000000	/* steps of hardware; its own time-outs are far shorter */
 
 /**
  * struct vtd_queue - an invalidation queue of 256-bit descriptors

@@ -29,7 +29,9 @@ FIXTURE_VARIANT_ADD(device_tlb, pasid_depth_1) { .pasid = 0x1005, .depth = 1 };
 
 FIXTURE_SETUP(device_tlb)
 {
-	const struct ref_config config = { .ats_queue_depth = variant->depth };
+	const struct ref_config config = {
+		.ats_queue_depth = variant->depth, .iommu = &vtd_config_full,	/* times out soon */
+	};
 
 	ASSERT_EQ(0, ref_open(&self->target, &ref_intel, &config));
 	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &vm_intel, 0));
