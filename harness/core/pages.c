@@ -95,15 +95,6 @@ static uint64_t carve(struct pages *pages, uint64_t size)
 }
 
 /* Hardware may still read here through an old translation: no torn words. */
-static void clear(struct pages *pages, uint64_t offset, uint64_t size)
-{
-	uint64_t *word = (uint64_t *)(pages->base + offset);
-
-	for (uint64_t i = 0; i < size / sizeof(*word); i++)
-		__atomic_store_n(word + i, 0, __ATOMIC_RELAXED);
-}
-
-/* Hardware may still read here through an old translation: no torn words. */
 static void clear(uint64_t *words, uint64_t size)
 {
 	for (uint64_t i = 0; i < size / sizeof(*words); i++)
