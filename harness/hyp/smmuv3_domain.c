@@ -178,13 +178,12 @@ static void add(struct list *list, const uint64_t cmd[2])
 	list->n++;
 }
 
-/* A device that did not answer is fenced, and uses nothing any more: what was asked is done. */
 static int flush_list(struct smmu *smmu, struct list *list)
 {
 	int rc = list->n ? smmu_issue(smmu, (const uint64_t (*)[2])list->cmds, list->n, NULL) : 0;
 
 	list->n = 0;
-	return rc == -ETIMEDOUT ? 0 : rc;
+	return rc;
 }
 
 static void tlbi(const struct smmu_domain *domain, uint64_t addr, uint64_t cmd[2])
@@ -311,13 +310,14 @@ static int flush_on(struct smmu_domain *domain, struct smmu *smmu, struct list *
 	    !FAULT("hyp.smmuv3-s2-unmap-forgets-nested", "combined entries outlive TLBI_S2_IPA")) {
 		smmuv3_cmd_tlbi_nh_all(cmd, domain->tag);
 		add(list, cmd);
-		rc = rc ?: flush_list(smmu, list);
+		rc = flush_list(smmu, list) ?: rc;
 	}
 	if (!FAULT("hyp.smmuv3-atc-before-tlb", "ATCs are invalidated before the SMMU's own TLB"))
 		add_atc(domain, smmu, list, iova, len);
-	return rc ?: flush_list(smmu, list);
+	return flush_list(smmu, list) ?: rc;
 }
 
+/* An error does not end it: what else there is to flush is flushed. */
 static int flush(struct smmu_domain *domain, uint64_t iova, uint64_t len)
 {
 	struct smmuv3 *smmuv3 = smmuv3_of(domain->hyp.hyp);
@@ -327,10 +327,10 @@ static int flush(struct smmu_domain *domain, uint64_t iova, uint64_t len)
 	if (!list)
 		return -ENOMEM;
 	list->n = 0;
-	for (unsigned int i = 0; i < smmuv3->count && !rc; i++) {
+	for (unsigned int i = 0; i < smmuv3->count; i++) {
 		if (!domain->users[i])
 			continue;
-		rc = flush_on(domain, &smmuv3->units[i], list, iova, len);
+		rc = flush_on(domain, &smmuv3->units[i], list, iova, len) ?: rc;
 		if (FAULT("hyp.smmuv3-first-smmu-only", "of several SMMUs, one is flushed"))
 			break;
 	}
