@@ -174,6 +174,8 @@ static inline bool bench_pop(struct bench *b, uint64_t log, uint64_t head_regist
 {
 	uint64_t head = bench_mmio(b, head_register);
 
+	e[0] = 0;
+	e[1] = 0;
 	if (head == bench_mmio(b, head_register + 8))
 		return false;
 	e[0] = bench_word(b, log + head)[0];

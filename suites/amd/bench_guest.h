@@ -245,6 +245,8 @@ static inline unsigned int viommu_event(struct bench_viommu *v, uint64_t e[2])
 {
 	uint64_t head = viommu_read(v, AMDVI_EVTLOG_HEAD);
 
+	e[0] = 0;
+	e[1] = 0;
 	if (head == viommu_read(v, AMDVI_EVTLOG_TAIL))
 		return 0;
 	e[0] = guest_word(v->g, v->evtlog + head)[0];
