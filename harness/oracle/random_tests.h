@@ -80,7 +80,7 @@ TEST_F(random, engines_on_threads_never_come_too_late)
 	const char *mutations = getenv("NIT_STRESS_MUTATIONS");
 	struct stress stress = {
 		.engines = 2, .seed = prng_seed(),
-		.mutations = mutations && *mutations ? strtoul(mutations, NULL, 0) : 300,
+		.mutations = mutations && *mutations ? strtoul(mutations, NULL, 0) : 60,
 	};
 	static struct world world;
 
