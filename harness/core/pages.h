@@ -20,7 +20,6 @@ struct pages {
 };
 
 /** pages_init() - The window must read as zero: only what comes back is cleared */
-/** pages_init() - Hand out [@base, +@size), which is all zero, as addresses from @addr on */
 void pages_init(struct pages *pages, void *base, uint64_t addr, uint64_t size);
 void pages_fini(struct pages *pages);
 
