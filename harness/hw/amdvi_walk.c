@@ -75,6 +75,17 @@ struct position {
 	uint8_t perm;
 };
 
+/* Levels may be left out; the address bits that they would have translated must be 0. */
+static bool skipped_bits_clear(uint64_t gpa, unsigned int level, unsigned int next)
+{
+	uint64_t skipped = (1ULL << AMDVI_LEVEL_SHIFT(level)) -
+			   (1ULL << AMDVI_LEVEL_SHIFT(next + 1));
+
+	if (FAULT("amdvi.level-skip-unchecked", "Address bits of skipped levels are ignored"))
+		return true;
+	return !(gpa & skipped);
+}
+
 /* From the directory entry nearest the leaf that is cached, or from the root. */
 static void start(struct amdvi_walk *walk, uint64_t gpa, struct position *at)
 {
@@ -85,7 +96,8 @@ static void start(struct amdvi_walk *walk, uint64_t gpa, struct position *at)
 		if (walk->amdvi->hw.freedom.no_walk_cache)
 			break;
 		if (!tlb_lookup(walk->amdvi->walks, walk->domain, HOST_SPACE,
-				KIND_HOST_DIR(level), gpa, &dir))
+				KIND_HOST_DIR(level), gpa, &dir) ||
+		    !skipped_bits_clear(gpa, level, dir.aux))
 			continue;
 		*at = (struct position){ dir.out, dir.aux, dir.perm };
 		return;
@@ -106,17 +118,6 @@ static void keep_directory(struct amdvi_walk *walk, uint64_t gpa, unsigned int l
 
 	if (!walk->amdvi->hw.freedom.no_walk_cache)
 		tlb_insert(walk->amdvi->walks, &entry, walk->walk_generation);
-}
-
-/* Levels may be left out; the address bits that they would have translated must be 0. */
-static bool skipped_bits_clear(uint64_t gpa, unsigned int level, unsigned int next)
-{
-	uint64_t skipped = (1ULL << AMDVI_LEVEL_SHIFT(level)) -
-			   (1ULL << AMDVI_LEVEL_SHIFT(next + 1));
-
-	if (FAULT("amdvi.level-skip-unchecked", "Address bits of skipped levels are ignored"))
-		return true;
-	return !(gpa & skipped);
 }
 
 /* log2 of the size that a PTE stands for; 0: no size that may stand at this level */
