@@ -214,7 +214,7 @@ void amd_queue_pages(struct amd_iommu *iommu, uint16_t domid, uint32_t pasid, ui
 		       uint64_t last);
 /** amd_queue_atc() - INVALIDATE_IOTLB_PAGES to a device with ATS on */
 void amd_queue_atc(struct amd_device *device, uint32_t pasid, uint64_t first, uint64_t last);
-int amd_flush_atc(struct amd_device *device);
+int amd_drain_atc(struct amd_device *device);
 int amd_flush_dte(struct amd_iommu *iommu, uint16_t rid);
 /** amd_flush_domain() - After a change of [@first, @last] of a paging domain */
 int amd_flush_domain(struct amd_domain *domain, uint64_t first, uint64_t last);

@@ -12,6 +12,7 @@
 #include "core/fault.h"
 
 #define PASIDS_OF_LEVEL 512
+#define ATC_BATCH 32	/* what a device takes at once, at most */
 
 uint64_t amd_inv_range(uint64_t first, uint64_t last)
 {
@@ -118,8 +119,11 @@ static void queue_guest_pasids(struct amd_device *device)
 	if (FAULT("hyp.amdvi-atc-no-pasids", "only ATC entries without PASID are invalidated"))
 		return;
 	if (!amdvi_get(device->domain->dte[0], AMDVI_DTE0_GLX)) {
-		for (uint32_t pasid = 0; pasid < PASIDS_OF_LEVEL; pasid++)
+		for (uint32_t pasid = 0; pasid < PASIDS_OF_LEVEL; pasid++) {
 			amd_queue_atc(device, pasid, AMD_ALL_ADDRESSES);
+			if (pasid % ATC_BATCH == ATC_BATCH - 1)
+				amd_sync(amd_iommu_of(device));
+		}
 		return;
 	}
 	/* The ATC must not fill again before the IOMMU is clean. */
@@ -140,9 +144,10 @@ static void queue_whole_atc(struct amd_device *device)
 	amd_queue_atc(device, HYP_NO_PASID, AMD_ALL_ADDRESSES);
 }
 
-int amd_flush_atc(struct amd_device *device)
+/* For a device that is about to lose ATS, which forgets the rest: its requests drain. */
+int amd_drain_atc(struct amd_device *device)
 {
-	queue_whole_atc(device);
+	amd_queue_atc(device, HYP_NO_PASID, AMD_ALL_ADDRESSES);
 	return amd_sync(amd_iommu_of(device));
 }
 

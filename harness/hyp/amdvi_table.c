@@ -200,7 +200,7 @@ static int quiesce(struct amd_device *device)
 	amd_table_block(iommu, amd_rid(device));
 	rc = amd_flush_dte(iommu, amd_rid(device));
 	if (!FAULT("hyp.amdvi-detach-no-drain", "ATS goes off without an invalidation before"))
-		rc = amd_flush_atc(device) ?: rc;
+		rc = amd_drain_atc(device) ?: rc;
 	capabilities_off(device);
 	return rc;
 }

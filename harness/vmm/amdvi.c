@@ -101,6 +101,8 @@ static int amd_guest_init(struct vm *vm)
 	vm->priv = vmm;
 	vmm->vm = vm;
 	vmm->fault_fd = -1;
+	/* PASIDs are the guest's own, below one nested page table: the parent needs no flag for them. */
+	vm->parent_flags &= ~IOMMU_HWPT_ALLOC_PASID;
 	if (vm->vendor->config)
 		vmm->config = *(const struct vm_amd_config *)vm->vendor->config;
 	return guest_amdvi_init(&vmm->guest, &vm->mem, vmm->config.glx,
