@@ -118,7 +118,7 @@ static int sync_stes(struct vmm_smmuv3 *vmm, const uint64_t cmd[2])
 	for (unsigned int i = 0; i < VM_DEVICES && !rc; i++) {
 		struct vm_device *device = &vmm->vm->devices[i];
 
-		if (device->viommu_id && device->rid >> bits == sid >> bits)
+		if (device->viommu_id && (uint64_t)device->rid >> bits == sid >> bits)
 			rc = vmm_smmuv3_attach(device);
 	}
 	return rc;
