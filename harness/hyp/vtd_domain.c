@@ -87,6 +87,11 @@ int vtd_unmap(struct hyp_domain *base, uint64_t iova, uint64_t len)
 	return vtd_flush_paging(domain, iova, iova + len - 1);
 }
 
+static uint64_t aperture_last(const struct vtd_domain *domain)
+{
+	return (1ull << (12 + 9 * domain->second_stage.levels)) - 1;
+}
+
 /* The leaf entry that covers @iova, and log2 of what it, or the hole there, covers */
 static uint64_t *leaf_entry(struct pgtable *pt, uint64_t iova, unsigned int *shift)
 {
@@ -125,8 +130,6 @@ static bool collect_dirty(struct vtd_domain *domain, uint64_t iova, uint64_t las
 				cleared = true;
 			}
 		}
-		if ((iova & -size) + size < iova)
-			break;
 	}
 	return cleared;
 }
@@ -152,7 +155,7 @@ int vtd_set_dirty(struct hyp_domain *base, bool on)
 
 	base->dirty_tracking = on;
 	if (on)
-		collect_dirty(domain, 0, UINT64_MAX, false, NULL);
+		collect_dirty(domain, 0, aperture_last(domain), false, NULL);
 	rc = rewrite_entries(domain);
 	if (FAULT("hyp.vtd-dirty-forgets-nested", "nested users do not track dirty pages"))
 		return rc;
@@ -167,9 +170,12 @@ int vtd_read_dirty(struct hyp_domain *base, uint64_t iova, uint64_t len, uint32_
 {
 	struct vtd_domain *domain = vtd_domain(base);
 	bool keep = flags & IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR;
+	uint64_t last = iova + len - 1;
 
-	if (!collect_dirty(domain, iova, iova + len - 1, keep, dirty) ||
+	if (last < iova || last > aperture_last(domain))
+		return -EINVAL;
+	if (!collect_dirty(domain, iova, last, keep, dirty) ||
 	    FAULT("hyp.vtd-dirty-no-flush", "dirty bits are cleared in memory, not in caches"))
 		return 0;
-	return vtd_flush_paging(domain, iova, iova + len - 1);
+	return vtd_flush_paging(domain, iova, last);
 }

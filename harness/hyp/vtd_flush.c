@@ -101,6 +101,7 @@ static void add_devtlb(struct batch *batch, const struct vtd_use *use, uint64_t 
 {
 	const struct platform_device *pdev = use->device->base->pdev;
 	unsigned int order = covering_order(first, last), mip = pdev->ats_queue_depth & 31;
+	uint16_t pfsid = use->device->iommu->ecap & VTD_ECAP_DIT ? pdev->rid : 0;
 	uint64_t *d;
 
 	if (!use->device->ats)
@@ -108,9 +109,9 @@ static void add_devtlb(struct batch *batch, const struct vtd_use *use, uint64_t 
 	d = batch_next(batch, use->device->iommu);
 	if (use->pasid == VTD_RID_PASID &&
 	    !FAULT("hyp.vtd-devtlb-pasid-0", "the ATC of a RID is invalidated with a PASID prefix"))
-		vtd_inv_devtlb(d, pdev->rid, pdev->rid, mip, first, order);
+		vtd_inv_devtlb(d, pdev->rid, pfsid, mip, first, order);
 	else
-		vtd_inv_pdevtlb(d, pdev->rid, pdev->rid, mip, use->pasid, false, first, order);
+		vtd_inv_pdevtlb(d, pdev->rid, pfsid, mip, use->pasid, false, first, order);
 }
 
 static void nested_iotlb(const struct vtd_domain *domain, const struct vtd_range *ranges,
