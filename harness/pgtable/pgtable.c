@@ -88,39 +88,71 @@ void pgtable_fini(struct pgtable *pt)
 uint64_t *pgtable_entry(struct pgtable *pt, uint64_t iova, unsigned int level)
 {
 	unsigned int at = pt->levels - 1;
-	uint64_t table = pt->root, *entry;
+	uint64_t *entry = slot(pt, pt->root, at, iova);
 
 	if (level >= pt->levels)
 		return NULL;
-	for (entry = slot(pt, table, at, iova); entry && at > level; entry = slot(pt, table, at, iova)) {
+	while (entry && at > level) {
 		uint64_t value = load(entry);
 
 		if (pt->format->kind(pt, at, value) != PGTABLE_TABLE)
 			return NULL;
-		table = pt->format->next(pt, at--, value);
+		entry = slot(pt, pt->format->next(pt, at, value), at - 1, iova);
+		at--;
 	}
 	return entry;
+}
+
+static unsigned int run_length(const struct pgtable *pt, unsigned int level, unsigned int shift)
+{
+	return 1U << (shift - level_shift(pt, level));
+}
+
+/* The leaf goes whole that @entry, of @iova at @level, is a part of; what it is otherwise stays. */
+static void clear_leaf(struct pgtable *pt, uint64_t *entry, unsigned int level, uint64_t iova)
+{
+	uint64_t value = load(entry);
+	unsigned int run;
+
+	if (pt->format->kind(pt, level, value) != PGTABLE_LEAF)
+		return;
+	run = run_length(pt, level, pt->format->shift(pt, level, value));
+	entry -= (iova >> level_shift(pt, level)) & (run - 1);
+	for (unsigned int i = 0; i < run; i++)
+		store(&entry[i], 0);
+}
+
+/* A leaf that is one entry is replaced with one store; only a run has to go first. */
+static int make_table(struct pgtable *pt, uint64_t *entry, unsigned int level, uint64_t iova)
+{
+	uint64_t value = load(entry), table = pages_alloc(pt->pages, table_size(pt, level - 1));
+
+	if (!table)
+		return -ENOMEM;
+	if (pt->format->kind(pt, level, value) == PGTABLE_LEAF &&
+	    pt->format->shift(pt, level, value) != level_shift(pt, level))
+		clear_leaf(pt, entry, level, iova);
+	store(entry, pt->format->table(pt, level, table));
+	return 0;
 }
 
 /* The entry for @iova at @level, with the tables above it made; what was a leaf there goes */
 static int make_entry(struct pgtable *pt, uint64_t iova, unsigned int level, uint64_t **out)
 {
-	uint64_t table = pt->root;
+	unsigned int at = pt->levels - 1;
+	uint64_t *entry = slot(pt, pt->root, at, iova);
 
-	for (unsigned int at = pt->levels - 1; at > level; at--) {
-		uint64_t *entry = slot(pt, table, at, iova), value = load(entry);
+	for (; entry && at > level; at--) {
+		if (pt->format->kind(pt, at, load(entry)) != PGTABLE_TABLE) {
+			int rc = make_table(pt, entry, at, iova);
 
-		if (pt->format->kind(pt, at, value) != PGTABLE_TABLE) {
-			table = pages_alloc(pt->pages, table_size(pt, at - 1));
-			if (!table)
-				return -ENOMEM;
-			store(entry, pt->format->table(pt, at, table));
-		} else {
-			table = pt->format->next(pt, at, value);
+			if (rc)
+				return rc;
 		}
+		entry = slot(pt, pt->format->next(pt, at, load(entry)), at - 1, iova);
 	}
-	*out = slot(pt, table, level, iova);
-	return 0;
+	*out = entry;
+	return entry ? 0 : -EFAULT;
 }
 
 /* The largest leaf that fits: log2 of its size */
@@ -139,25 +171,39 @@ static unsigned int leaf_shift(const struct pgtable *pt, uint64_t iova, uint64_t
 	return 0;
 }
 
+/* The top level has more entries than others where tables are concatenated, and longer runs. */
 static unsigned int leaf_level(const struct pgtable *pt, unsigned int shift)
 {
-	return (shift - pt->format->page_shift) / pt->format->index_bits;
+	unsigned int level = (shift - pt->format->page_shift) / pt->format->index_bits;
+
+	return level < pt->levels ? level : pt->levels - 1;
+}
+
+/* A larger run that the leaf would cut goes whole: its other entries would claim what is no more */
+static void clear_larger(struct pgtable *pt, uint64_t *entry, unsigned int level,
+			 unsigned int shift, uint64_t iova)
+{
+	uint64_t value = load(entry);
+
+	if (pt->format->kind(pt, level, value) == PGTABLE_LEAF &&
+	    pt->format->shift(pt, level, value) > shift)
+		clear_leaf(pt, entry, level, iova);
 }
 
 static int map_leaf(struct pgtable *pt, uint64_t iova, uint64_t out, unsigned int shift,
 		    unsigned int prot)
 {
-	unsigned int level = leaf_level(pt, shift);
-	uint64_t part = pt->format->run_advances ? 1ULL << level_shift(pt, level) : 0, *entry;
-	unsigned int run = 1u << (shift - level_shift(pt, level));
+	unsigned int level = leaf_level(pt, shift), run = run_length(pt, level, shift);
+	uint64_t step = pt->format->run_advances ? 1ULL << level_shift(pt, level) : 0, *entry;
 	int rc = make_entry(pt, iova, level, &entry);
 
 	if (rc)
 		return rc;
+	clear_larger(pt, entry, level, shift, iova);
 	for (unsigned int i = 0; i < run; i++) {
 		uint64_t before = load(&entry[i]);
 
-		store(&entry[i], pt->format->leaf(pt, level, shift, out + i * part, prot));
+		store(&entry[i], pt->format->leaf(pt, level, shift, out + i * step, prot));
 		free_below(pt, level, before);
 	}
 	return 0;
@@ -184,11 +230,12 @@ int pgtable_map(struct pgtable *pt, uint64_t iova, uint64_t out, uint64_t len, u
 	return 0;
 }
 
+/* From the end: a range is unmapped from its beginning, and what is left of it comes later. */
 static bool all_empty(const struct pgtable *pt, uint64_t table, unsigned int level)
 {
 	const uint64_t *entries = pages_ptr(pt->pages, table);
 
-	for (uint64_t i = 0; i < 1ULL << level_bits(pt, level); i++)
+	for (uint64_t i = 1ULL << level_bits(pt, level); i--; )
 		if (load(&entries[i]))
 			return false;
 	return true;
@@ -213,22 +260,20 @@ static void unlink_empty(struct pgtable *pt, uint64_t iova)
 /* Clears the leaf that holds @iova, a run whole; returns log2 of what it, or the hole, covers */
 static unsigned int unmap_one(struct pgtable *pt, uint64_t iova, bool keep_tables)
 {
-	unsigned int level = pt->levels - 1, shift, run;
-	uint64_t *entry, value;
+	unsigned int level = pt->levels - 1, shift;
+	uint64_t *entry = slot(pt, pt->root, level, iova), value = load(entry);
 
-	for (;; level--) {
-		entry = pgtable_entry(pt, iova, level);
+	while (pt->format->kind(pt, level, value) == PGTABLE_TABLE) {
+		entry = slot(pt, pt->format->next(pt, level, value), level - 1, iova);
+		if (!entry)
+			return level_shift(pt, level);
 		value = load(entry);
-		if (pt->format->kind(pt, level, value) != PGTABLE_TABLE)
-			break;
+		level--;
 	}
 	if (pt->format->kind(pt, level, value) == PGTABLE_NONE)
 		return level_shift(pt, level);
 	shift = pt->format->shift(pt, level, value);
-	run = 1u << (shift - level_shift(pt, level));
-	entry = pgtable_entry(pt, iova & -(1ULL << shift), level);
-	for (unsigned int i = 0; i < run; i++)
-		store(&entry[i], 0);
+	clear_leaf(pt, entry, level, iova);
 	if (!keep_tables)
 		unlink_empty(pt, iova);
 	return shift;

@@ -39,7 +39,7 @@ struct pgtable;
  *	is that part's; else all hold the beginning (AMD)
  * @table: the entry at @level that points to the next table at @addr
  * @leaf: the entry at @level for a leaf of 2^@shift bytes, of which @addr is the beginning; leaves
- *	larger than one entry of their level are written as a run of this same entry
+ *	larger than one entry of their level are written as a run of such entries
  * @kind: of @entry at @level
  * @next: the table that a PGTABLE_TABLE entry points to
  * @out: the beginning of the leaf; @shift: log2 of its size; @prot: its permissions
@@ -89,7 +89,9 @@ void pgtable_fini(struct pgtable *pt);
  * pgtable_map() - Map [@iova, +@len) to [@out, +@len) with the largest leaves that fit
  * @max_shift: no leaf larger than 2^@max_shift; 0: no limit. What was mapped is overwritten;
  *	a leaf in the way of a table is replaced by it, and a table in the way of a leaf is freed.
- * Return: 0, -EINVAL (alignment, range), -ENOMEM
+ *	A leaf that is overwritten in part goes whole.
+ * Return: 0; -EINVAL (alignment, range); -ENOMEM, -EFAULT (an entry points outside of @pt->pages):
+ *	what comes before is mapped
  */
 int pgtable_map(struct pgtable *pt, uint64_t iova, uint64_t out, uint64_t len, unsigned int prot,
 		unsigned int max_shift);

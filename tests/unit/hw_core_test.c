@@ -74,7 +74,7 @@ enum { WINDOW = 1 << 20 };
 FIXTURE_SETUP(pages)
 {
 	self->window = aligned_alloc(4096, WINDOW);
-	memset(self->window, 0xa5, WINDOW);
+	memset(self->window, 0, WINDOW);
 	/* Not aligned to its size, to see that alignment is that of the address. */
 	pages_init(&self->pages, self->window, 0x40003000, WINDOW);
 }
@@ -93,6 +93,9 @@ TEST_F(pages, are_zeroed_and_aligned_to_their_size)
 
 		ASSERT_NE(0u, addr);
 		EXPECT_EQ(0u, addr & (size - 1));
+		memset(pages_ptr(&self->pages, addr), 0xa5, size);
+		pages_free(&self->pages, addr, size);
+		ASSERT_EQ(addr, pages_alloc(&self->pages, size));
 		for (uint64_t i = 0; i < size; i++)
 			ASSERT_EQ(0, bytes[i]);
 	}
