@@ -30,16 +30,16 @@ static void fails(struct smmuv3 *smmu, struct smmuv3_cmdq *cmdq, unsigned int er
 /** smmuv3_cmdq_cons() - The CONS register: index, and the error of the command that it points to */
 uint32_t smmuv3_cmdq_cons(const struct smmuv3_cmdq *cmdq)
 {
-	return cmdq->cons | smmu_put(SMMU_CMDQ_CONS_ERR, cmdq->error);
+	uint32_t cons = cmdq->cons;
+
+	if (FAULT("smmuv3.cons-wrap-lost", "CONS is read without its wrap bit"))
+		cons = smmu_queue_index(cons, cmdq->log2size);
+	return cons | smmu_put(SMMU_CMDQ_CONS_ERR, cmdq->error);
 }
 
 static void advance(struct smmuv3_cmdq *cmdq)
 {
-	uint32_t next = smmu_queue_next(cmdq->cons, cmdq->log2size);
-
-	if (FAULT("smmuv3.cons-wrap-lost", "the CONS index wraps without its wrap bit"))
-		next = smmu_queue_index(next, cmdq->log2size);
-	cmdq->cons = next;
+	cmdq->cons = smmu_queue_next(cmdq->cons, cmdq->log2size);
 }
 
 /* ---- Effects ---- */
