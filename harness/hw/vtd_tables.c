@@ -211,6 +211,8 @@ static enum vtd_fault read_pasid_entry(struct lookup *lookup, uint64_t directory
 	if (!read_word(lookup, table, &words[0]) || !read_word(lookup, table + 8, &word1) ||
 	    !read_word(lookup, table + 16, &words[1]))
 		return VTD_FAULT_SPT_1_ACCESS;
+	if (entry & VTD_PASIDDIR_FPD)
+		words[0] |= VTD_PASID_FPD;	/* cached with the entry */
 	lookup->fpd |= words[0] & VTD_PASID_FPD;
 	*did = VTD_GET(VTD_PASID_DID, word1);
 	if (!(words[0] & VTD_PASID_P))

@@ -138,12 +138,16 @@ static inline void set_root(struct bench *b, unsigned int ttm)
 	command(b, VTD_GCMD_SRTP, 0);
 }
 
-/** bench_on() - A machine of @config, with an empty root table, translating */
-static inline struct bench *bench_on(const struct vtd_config *config, bool scalable)
+/**
+ * bench_on_classes() - A machine of @config, with an empty root table, translating
+ * @classes: Traffic Classes of the devices: they answer an invalidation once for each
+ */
+static inline struct bench *bench_on_classes(const struct vtd_config *config, bool scalable,
+					     unsigned int classes)
 {
 	struct endpoint_config endpoint = {
 		.ats = config->ats, .pri = config->prs, .pasid = config->pasid_bits > 0,
-		.global_invalidate = true, .atc_entries = 64,
+		.global_invalidate = true, .atc_entries = 64, .completions = classes,
 	};
 	struct bench *b = calloc(1, sizeof(*b));
 
@@ -169,6 +173,11 @@ static inline struct bench *bench_on(const struct vtd_config *config, bool scala
 		queue_on(b, scalable);
 	command(b, VTD_GCMD_TE, 0);
 	return b;
+}
+
+static inline struct bench *bench_on(const struct vtd_config *config, bool scalable)
+{
+	return bench_on_classes(config, scalable, 1);
 }
 
 static inline void bench_off(struct bench *b)
