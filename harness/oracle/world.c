@@ -82,7 +82,7 @@ int world_open(struct world *world, const struct world_config *config)
 	if (rc)
 		return rc;
 	rc = vm_open(&world->vm, &world->target, config->vendor,
-		     config->pasid ? IOMMU_HWPT_ALLOC_PASID : 0);
+		     config->pasid ? config->vendor->pasid_flags : 0);
 	for (unsigned int i = 0; !rc && i < WORLD_DEVICES; i++)
 		rc = vm_add_device(&world->vm, i, config->ats, &world->devices[i]);
 	rc = rc ?: world_start(world);

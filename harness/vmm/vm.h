@@ -31,6 +31,7 @@ enum vm_change {
 /**
  * struct vm_vendor - a vendor's guest and VMM. Functions return 0 or -errno.
  * @config: the vendor's own, for copies of a vendor that a test wants otherwise; NULL: as usual
+ * @pasid_flags: IOMMU_HWPT_ALLOC_* of a nest parent whose users are attached PASID by PASID
  * @guest_init, @guest_fini: the guest's IOMMU tables, before any device is added
  * @device_add: the guest's entry for a device, and what the VMM makes for it (vIOMMU, vDEVICE)
  * @space_init: the stage-1 table and ids of an address space; vm, pasid and format are set
@@ -43,6 +44,7 @@ enum vm_change {
  */
 struct vm_vendor {
 	const char *name;
+	uint32_t pasid_flags;
 	const void *config;
 	int (*guest_init)(struct vm *vm);
 	void (*guest_fini)(struct vm *vm);

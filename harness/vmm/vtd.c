@@ -152,6 +152,7 @@ static int intel_invalidate_space(struct vm_space *space)
 
 const struct vm_vendor vm_intel = {
 	.name = "intel",
+	.pasid_flags = IOMMU_HWPT_ALLOC_PASID,
 	.guest_init = intel_guest_init,
 	.guest_fini = intel_guest_fini,
 	.device_add = intel_device_add,
