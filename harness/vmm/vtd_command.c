@@ -67,13 +67,18 @@ static int collect(struct execution *ex, struct vmm_vtd_nested *target, uint64_t
 	return 0;
 }
 
-static bool is_named(const struct vmm_vtd_nested *nested, uint16_t did, uint32_t pasid)
+/* The first page table at or after @nested that a PASID-based invalidation names */
+static struct vmm_vtd_nested *named(struct vmm_vtd_nested *nested, uint16_t did, uint32_t pasid)
 {
-	if (FAULT("vmm.vtd-ignores-pasid", "invalidations go to the first page table of a domain"))
-		return nested->did == did;
-	if (FAULT("vmm.vtd-ignores-did", "invalidations go to the first page table of a PASID"))
-		return nested->pasid == pasid;
-	return nested->did == did && nested->pasid == pasid;
+	bool any_pasid = FAULT("vmm.vtd-ignores-pasid",
+			       "a domain is taken to have one page table: the first is invalidated");
+	bool any_did = FAULT("vmm.vtd-ignores-did",
+			     "a PASID is taken to have one page table: the first is invalidated");
+
+	while (nested && !((any_did || nested->did == did) &&
+			   (any_pasid || nested->pasid == pasid)))
+		nested = nested->next;
+	return nested;
 }
 
 /* AM is log2 of pages; the lower address bits that it covers are ignored (6.5.2.4). */
@@ -84,28 +89,19 @@ static int piotlb(struct execution *ex, const uint64_t *d)
 	unsigned int am = VTD_GET(VTD_INV_AM, d[1]);
 	bool page = VTD_GET(VTD_INV_G, d[0]) == VTD_PAGE, leaf = d[1] & VTD_INV_IH;
 	uint64_t pages = 1ull << (am < 52 ? am : 52), addr = d[1] & VTD_INV_ADDR & -(pages * PAGE);
-	struct vmm_vtd_nested *nested;
-	int rc = 0;
+	struct vmm_vtd_nested *nested = named(ex->vmm->nested, did, pasid);
 
 	if (!page && VTD_GET(VTD_INV_G, d[0]) != VTD_PASID)
 		return -EINVAL;
 	if (FAULT("vmm.vtd-address-mask-is-count", "AM is taken as a number of pages"))
 		pages = am ?: 1;
-	if (FAULT("vmm.vtd-address-not-aligned", "a range begins at the address, not below it"))
-		addr = d[1] & VTD_INV_ADDR;
 	if (FAULT("vmm.vtd-hint-always-set", "the hint of one descriptor is given for all"))
 		leaf = true;
-	for (nested = ex->vmm->nested; nested && !rc; nested = nested->next) {
-		if (!is_named(nested, did, pasid))
-			continue;
-		if (page && am < 52)
-			rc = collect(ex, nested, addr, pages, leaf);
-		else
-			rc = collect(ex, nested, 0, UINT64_MAX, false);
-		if (FAULT("vmm.vtd-first-match-only", "a command goes to one page table at most"))
-			break;
-	}
-	return rc;
+	if (!nested)
+		return 0;	/* ids that mean nothing: nothing is cached under them */
+	if (page && am < 52)
+		return collect(ex, nested, addr, pages, leaf);
+	return collect(ex, nested, 0, UINT64_MAX, false);
 }
 
 /* First-stage entries are hit by domain id, whole, whatever the granularity (6.5.2.3). */
@@ -118,9 +114,14 @@ static int iotlb(struct execution *ex, const uint64_t *d)
 		return -EINVAL;
 	if (FAULT("vmm.vtd-drops-iotlb", "IOTLB invalidations are taken to be about second stages"))
 		return 0;
-	for (struct vmm_vtd_nested *nested = ex->vmm->nested; nested && !rc; nested = nested->next)
-		if (all || nested->did == VTD_GET(VTD_INV_DID, d[0]))
-			rc = collect(ex, nested, 0, UINT64_MAX, false);
+	for (struct vmm_vtd_nested *nested = ex->vmm->nested; nested && !rc; nested = nested->next) {
+		if (!all && nested->did != VTD_GET(VTD_INV_DID, d[0]))
+			continue;
+		rc = collect(ex, nested, 0, UINT64_MAX, false);
+		if (FAULT("vmm.vtd-domain-has-one-table",
+			  "an IOTLB invalidation goes to one page table of its domain"))
+			break;
+	}
 	return rc;
 }
 

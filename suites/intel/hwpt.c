@@ -259,6 +259,30 @@ TEST_F(hwpt, ranges)
 	}
 }
 
+/* Neither a power of two, nor aligned to one: every page of the range, wherever it begins */
+TEST_F(hwpt, ranges_without_alignment)
+{
+	RULE("VTD-45");
+	for (uint64_t first = 1; first < 8; first++) {
+		for (uint64_t count = 2; count < 7; count++) {
+			struct iommu_hwpt_vtd_s1_invalidate entry = {
+				.addr = IOVA + first * PAGE, .npages = count,
+			};
+			uint64_t old = self->page[count % 2], new = self->page[!(count % 2)];
+			uint32_t num = 1;
+
+			for (uint64_t i = first; i < first + count; i++)
+				MAP(IOVA + i * PAGE, old, PAGE);
+			ASSERT_EQ(0, vm_invalidate_space(&self->space));
+			for (uint64_t i = first; i < first + count; i++)
+				MAP_THEN_REMAP(IOVA + i * PAGE, old, new);
+			EXPECT_EQ(0, invalidate(self, &entry, sizeof(entry), &num));
+			for (uint64_t i = first; i < first + count; i++)
+				REACHES(IOVA + i * PAGE, new);
+		}
+	}
+}
+
 TEST_F(hwpt, not_attached_anywhere)
 {
 	struct iommu_hwpt_vtd_s1_invalidate entry = PAGE_ENTRY(IOVA);

@@ -168,6 +168,127 @@ TEST_F(vms, device_given_to_another_vm)
 		EXPECT_NO_DMA(self->device[0], &self->space[0][i], IOVA);
 }
 
+/* An IOTLB invalidation by domain is for every PASID that the domain has. */
+TEST_F(vms, domain_with_two_page_tables)
+{
+	struct guest_vtd_list list = {};
+
+	RULE("VTD-53");
+	name_pages(self);
+	for (unsigned int i = 0; i < SPACES; i++) {
+		MAP_PAGE(0, i, 0);
+		EXPECT_OWN_PAGE(0, i, 0);
+		MAP_PAGE(0, i, 1);
+		EXPECT_OWN_PAGE(0, i, 0);	/* control */
+		if (!variant->same_domain || !i)
+			vtd_inv_iotlb(guest_vtd_next(&list), VTD_DOMAIN, self->space[0][i].domain,
+				      0, 0, false);
+	}
+	ASSERT_EQ(0, vmm_vtd_execute(&self->vm[0], &list, NULL));
+	for (unsigned int i = 0; i < SPACES; i++)
+		EXPECT_OWN_PAGE(0, i, 1);
+}
+
+/* ---- One VM: a device that the guest passes through, and two with address spaces of their own ---- */
+
+FIXTURE(mixed)
+{
+	struct target target;
+	struct vm vm;
+	struct vm_device *through;
+	struct vm_device *device[2];
+	struct vm_space space[2];
+	uint64_t page[2][2];
+};
+
+FIXTURE_VARIANT(mixed)
+{
+	bool ats;
+};
+
+FIXTURE_VARIANT_ADD(mixed, plain) {};
+FIXTURE_VARIANT_ADD(mixed, ats) { .ats = true };
+
+/* A guest address is a guest physical address: the nest parent alone. */
+static int pass_through(FIXTURE_DATA(mixed) *self)
+{
+	struct guest_vtd *guest = &vmm_vtd(&self->vm)->guest;
+	struct guest_vtd_list list = {};
+
+	guest_vtd_pasid_set(guest, guest_vtd_pasid_entry(guest, self->through->rid, 0),
+			    VTD_PGTT_PASS_THROUGH, 0x77, 0);
+	guest_vtd_invalidate_entry(&list, 0x77, 0);
+	return vmm_vtd_execute(&self->vm, &list, NULL);
+}
+
+FIXTURE_SETUP(mixed)
+{
+	const struct ref_config config = { .devices = 3 };
+
+	ASSERT_EQ(0, ref_open(&self->target, &ref_intel, &config));
+	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &vm_intel, 0));
+	ASSERT_EQ(0, vm_add_device(&self->vm, 2, variant->ats, &self->through));
+	ASSERT_EQ(0, pass_through(self));
+	for (unsigned int i = 0; i < 2; i++) {
+		ASSERT_EQ(0, vm_add_device(&self->vm, i, variant->ats, &self->device[i]));
+		ASSERT_EQ(0, vm_space_init(&self->vm, &self->space[i], DMA_NO_PASID));
+		ASSERT_EQ(0, vm_attach(self->device[i], &self->space[i]));
+		self->page[i][0] = vm_page(&self->vm);
+		self->page[i][1] = vm_page(&self->vm);
+		ASSERT_EQ(0, vm_map(&self->space[i], IOVA, self->page[i][0], PAGE, RW));
+	}
+}
+
+FIXTURE_TEARDOWN(mixed)
+{
+	for (unsigned int i = 0; i < 2; i++)
+		vm_space_fini(&self->space[i]);
+	vm_close(&self->vm);
+	self->target.ops->close(&self->target);
+}
+
+#define EXPECT_BOTH(_first, _second) do { \
+	EXPECT_DMA(self->device[0], &self->space[0], IOVA, self->page[0][_first]); \
+	EXPECT_DMA(self->device[1], &self->space[1], IOVA, self->page[1][_second]); \
+} while (0)
+
+TEST_F(mixed, each_reaches_its_own)
+{
+	RULE("VTD-43");
+	EXPECT_BOTH(0, 0);
+	EXPECT_DMA(self->through, &self->space[0], self->page[0][1], self->page[0][1]);
+	EXPECT_NO_DMA(self->through, &self->space[0], IOVA);
+	EXPECT_BOTH(0, 0);
+}
+
+/* Both RIDs have PASID 0; what tells them apart is the guest's domain id. */
+TEST_F(mixed, each_is_invalidated_by_its_own_command)
+{
+	RULE("NEST-07");
+	for (unsigned int i = 0; i < 2; i++) {
+		EXPECT_BOTH(i, 0);
+		ASSERT_EQ(0, vm_map(&self->space[i], IOVA, self->page[i][1], PAGE, RW));
+		EXPECT_BOTH(i, 0);	/* control */
+		ASSERT_EQ(0, vm_invalidate(&self->space[i], IOVA, PAGE, VM_LEAF_ONLY));
+		EXPECT_BOTH(1, i);
+	}
+}
+
+/* Stage 2 changes for whoever uses it by itself, and for those that use it under a first stage. */
+TEST_F(mixed, unmap_reaches_all)
+{
+	const uint64_t hot = 0x80000000;
+
+	RULE("VTD-46");
+	ASSERT_EQ(0, vm_s2_map(&self->vm, hot, self->vm.spare, PAGE, S2_RW));
+	ASSERT_EQ(0, vm_map(&self->space[0], IOVA + PAGE, hot, PAGE, RW));
+	EXPECT_DMA(self->through, &self->space[0], hot, (uintptr_t)self->vm.spare);
+	EXPECT_DMA(self->device[0], &self->space[0], IOVA + PAGE, (uintptr_t)self->vm.spare);
+	ASSERT_EQ(0, vm_s2_unmap(&self->vm, hot, PAGE));
+	EXPECT_NO_DMA(self->through, &self->space[0], hot);
+	EXPECT_NO_DMA(self->device[0], &self->space[0], IOVA + PAGE);
+}
+
 /* ---- One address space, several devices ---- */
 
 FIXTURE(devices)
