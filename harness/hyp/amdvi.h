@@ -196,6 +196,8 @@ void amd_queue(struct amd_iommu *iommu, const uint64_t cmd[2]);
  */
 int amd_sync(struct amd_iommu *iommu);
 int amd_sync_all(struct amd *amd);
+/** amd_fence_silent() - Fence devices that did not answer; true: there was one */
+bool amd_fence_silent(struct amd_iommu *iommu);
 
 /* amd_log.c: what the IOMMU reports */
 

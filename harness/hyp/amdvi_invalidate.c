@@ -141,22 +141,20 @@ static int begin_devtab(struct batch *batch, const uint64_t cmd[2])
 	return 0;
 }
 
-/* All of this guest's, and only of this guest's. */
+/*
+ * What is cached of a guest's own tables goes by PASID only, and nobody knows all of a guest's:
+ * its "all" has to be everybody's. That costs others time, and nothing else.
+ */
 static int begin_all(struct batch *batch, const uint64_t cmd[2])
 {
-	struct hyp_vdevice *vdevice = batch->viommu->viommu->vdevices;
-	uint64_t copy[2];
-
-	for (; vdevice; vdevice = vdevice->next) {
-		amdvi_cmd_invalidate_devtab_entry(copy, vdevice->device->pdev->rid);
-		amd_queue(batch->iommu, copy);
+	if (!(batch->iommu->efr & AMDVI_EFR_IA_SUP))
+		return -EIO;
+	if (!FAULT("hyp.amdvi-all-is-pages", "INVALIDATE_IOMMU_ALL of a guest becomes GN = 0 page commands")) {
+		amd_queue(batch->iommu, cmd);
+		return 0;
 	}
-	for (struct amd_vdomain *v = batch->viommu->vdomains; v; v = v->next) {
+	for (struct amd_vdomain *v = batch->viommu->vdomains; v; v = v->next)
 		amd_queue_pages(batch->iommu, v->host, HYP_NO_PASID, AMD_ALL_ADDRESSES);
-		if (FAULT("hyp.amdvi-all-first-domain",
-			  "INVALIDATE_IOMMU_ALL of a guest reaches one of its domains"))
-			break;
-	}
 	return 0;
 }
 

@@ -60,7 +60,8 @@ static void event(struct amd_iommu *iommu, const uint64_t entry[2])
 		return;
 	switch (amdvi_event_code(entry)) {
 	case AMDVI_IOTLB_INV_TIMEOUT:
-		amd_device_of(device)->timed_out = true;
+		/* Guests may ask devices that have no ATS: nothing was to be invalidated there. */
+		amd_device_of(device)->timed_out = amd_device_of(device)->ats;
 		break;
 	case AMDVI_IO_PAGE_FAULT:
 		to_guest(device, entry);
@@ -189,8 +190,10 @@ void amd_interrupt(struct hyp *hyp, uint64_t addr, uint32_t data)
 {
 	struct amd *amd = amd_of(hyp);
 
-	if (data < amd->iommu_count && !amd->iommus[data].waiting)
+	if (data < amd->iommu_count && !amd->iommus[data].waiting) {
 		amd_logs_read(&amd->iommus[data]);
+		amd_fence_silent(&amd->iommus[data]);
+	}
 }
 
 int amd_page_response(struct hyp_device *device, uint32_t pasid, uint32_t group, uint32_t code)

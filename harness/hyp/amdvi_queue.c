@@ -107,7 +107,7 @@ static bool restart(struct amd_iommu *iommu)
 	return true;
 }
 
-static bool fence_silent(struct amd_iommu *iommu)
+bool amd_fence_silent(struct amd_iommu *iommu)
 {
 	bool any = false;
 
@@ -136,7 +136,7 @@ int amd_sync(struct amd_iommu *iommu)
 	iommu->halted = rc && restart(iommu);
 	if (iommu->halted)
 		rc = -EIO;
-	if (fence_silent(iommu) &&
+	if (amd_fence_silent(iommu) &&
 	    !FAULT("hyp.amdvi-timeout-success", "an invalidation that timed out counts as done"))
 		rc = -ETIMEDOUT;
 	return rc;

@@ -188,6 +188,15 @@ static void capabilities_off(struct amd_device *device)
 	device->pri = device->ats = device->pasid = false;
 }
 
+/* The DomainID in the entry of a device that is not blocked */
+static uint16_t tag_of(const struct amd_device *device)
+{
+	if (device->gcr3)
+		return device->gcr3_domid;
+	return device->domain->kind == AMD_NESTED ? device->domain->vdomain->host :
+						    device->domain->domid;
+}
+
 /*
  * Nothing new is translated, what was is out of the ATC and its requests have drained, ATS is off.
  * device->domain still says what that was.
@@ -199,6 +208,9 @@ static int quiesce(struct amd_device *device)
 
 	amd_table_block(iommu, amd_rid(device));
 	rc = amd_flush_dte(iommu, amd_rid(device));
+	/* Directories are cached with the permissions of the entry that led to them. */
+	if (!FAULT("hyp.amdvi-dte-no-pages", "a changed device table entry leaves what it was walked for"))
+		amd_queue_pages(iommu, tag_of(device), HYP_NO_PASID, AMD_ALL_ADDRESSES);
 	if (!FAULT("hyp.amdvi-detach-no-drain", "ATS goes off without an invalidation before"))
 		rc = amd_drain_atc(device) ?: rc;
 	capabilities_off(device);

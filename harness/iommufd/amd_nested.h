@@ -69,7 +69,7 @@ struct iommu_viommu_amd {
  *   does not answer in time: ETIMEDOUT; the hypervisor no longer lets it use ATS, and blocks it.
  * - INVALIDATE_DEVTAB_ENTRY: ENOENT as above. Drops what is cached of the device's table entry;
  *   a changed guest entry takes effect by attaching another nested HWPT.
- * - INVALIDATE_IOMMU_ALL: all DomainIDs and devices of this vIOMMU, and nothing else.
+ * - INVALIDATE_IOMMU_ALL: all DomainIDs and devices of this vIOMMU at least.
  * - INVALIDATE_INTERRUPT_TABLE, PREFETCH_IOMMU_PAGES: accepted, nothing to do.
  * - COMPLETION_WAIT and COMPLETE_PPR_REQUEST are the VMM's business: EIO, as is what the
  *   specification does not have, or a reserved bit that is set.

@@ -42,6 +42,14 @@
 /* A guest's own list of commands, with a COMPLETION_WAIT at its end */
 #define ISSUE(_vm, _list) EXPECT_EQ(0, vm_amd_run(_vm, _list))
 
+/** atc() - INVALIDATE_IOTLB_PAGES for a device that has ATS on */
+static inline void atc(struct guest_amdvi_list *list, const struct vm_device *device,
+		       uint32_t pasid, uint64_t iova, uint64_t len)
+{
+	if (device->ats)
+		guest_amdvi_iotlb(list, device->rid, pasid, iova, len);
+}
+
 static inline struct guest_amdvi *guest_of(struct vm *vm)
 {
 	return &vmm_amdvi(vm)->guest;
