@@ -149,7 +149,7 @@ static inline void bench_issue(struct bench *b, const uint64_t c[2])
 
 static inline bool bench_consumed(struct bench *b)
 {
-	return bench_read(b, SMMU_CMDQ_CONS, 4) == b->prod;
+	return smmu_queue_empty(bench_read(b, SMMU_CMDQ_CONS, 4), b->prod, CMDQ_LOG2);
 }
 
 /** bench_error() - The CERROR that stands in CONS while the queue has failed; 0: it has not */
@@ -380,18 +380,24 @@ static inline uint64_t bench_stream(struct bench *b, uint32_t sid, const struct 
 
 /* ---- Devices ---- */
 
-/** bench_dma_as() - What a read of 8 bytes sees; BENCH_FAULT, BENCH_STALL */
-static inline uint64_t bench_dma_as(struct endpoint *dev, uint32_t pasid, enum dma_address address,
-				    uint64_t addr)
+/** bench_dma_on() - What a read of 8 bytes by @engine sees; BENCH_FAULT, BENCH_STALL */
+static inline uint64_t bench_dma_on(struct endpoint *dev, unsigned int engine, uint32_t pasid,
+				    enum dma_address address, uint64_t addr)
 {
 	uint64_t data = 0;
 	struct dma dma = {
 		.op = DMA_READ, .address = address, .pasid = pasid, .addr = addr, .len = 8,
 		.data = &data,
 	};
-	enum dma_status status = endpoint_dma(dev, 0, &dma);
+	enum dma_status status = endpoint_dma(dev, engine, &dma);
 
 	return status == DMA_DONE ? data : status == DMA_STALLED ? BENCH_STALL : BENCH_FAULT;
+}
+
+static inline uint64_t bench_dma_as(struct endpoint *dev, uint32_t pasid, enum dma_address address,
+				    uint64_t addr)
+{
+	return bench_dma_on(dev, 0, pasid, address, addr);
 }
 
 static inline uint64_t bench_dma(struct endpoint *dev, uint64_t addr)
