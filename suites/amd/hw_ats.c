@@ -124,23 +124,46 @@ TEST_F(ats, request_goes_to_device_id)
 	EXPECT_EQ(2, bench_read_ats(&self->b, 1, DMA_NO_PASID, IOVA));
 }
 
-/* A burst of more commands than the device's queue holds: MaxPend keeps it from overflowing. */
+/* A burst of more commands than the device's queue holds: no more than MaxPend are on their way. */
 TEST_F(ats, max_pend_bounds_what_is_on_its_way)
 {
 	uint64_t command[2];
 
 	RULE("AMD-42");
-	endpoint_behaviour(self->b.dev[1])->delay_steps = 3;
-	for (unsigned int i = 0; i < 40; i++)
-		FILL_AND_CHANGE_HOST(IOVA + i * 0x1000);
-	for (unsigned int i = 0; i < 40; i++) {
+	endpoint_behaviour(self->b.dev[1])->never_complete = true;
+	for (unsigned int i = 0; i < 20; i++) {
 		amdvi_cmd_invalidate_iotlb_pages(command, BENCH_RID1, BENCH_RID1, 8, 0,
 						 amdvi_inv_address(IOVA + i * 0x1000, 12), 0);
 		bench_put(&self->b, command);
 	}
-	EXPECT_TRUE(bench_wait(&self->b));
-	for (unsigned int i = 0; i < 40; i++)
-		EXPECT_EQ(2, bench_read_ats(&self->b, 1, DMA_NO_PASID, IOVA + i * 0x1000));
+	EXPECT_FALSE(bench_wait(&self->b));
+	EXPECT_EQ(8, self->b.iommu->counts.ats_invalidates);
+	for (unsigned int sent = 16; sent <= 24; sent += 8) {
+		EXPECT_FALSE(bench_waited(&self->b));
+		self->b.iommu->ops->ats_complete(self->b.iommu, BENCH_RID1, UINT32_MAX, 1);
+		bench_settle(&self->b);
+		EXPECT_EQ(sent < 20 ? sent : 20, self->b.iommu->counts.ats_invalidates);
+	}
+	self->b.iommu->ops->ats_complete(self->b.iommu, BENCH_RID1, UINT32_MAX, 1);
+	bench_settle(&self->b);
+	EXPECT_TRUE(bench_waited(&self->b));
+}
+
+/* MaxPend counts per QueueID: two devices that share a queue share the allowance. */
+TEST_F(ats, max_pend_is_per_queue)
+{
+	uint64_t command[2];
+
+	RULE("AMD-42");
+	endpoint_behaviour(self->b.dev[0])->never_complete = true;
+	endpoint_behaviour(self->b.dev[1])->never_complete = true;
+	for (unsigned int i = 0; i < 8; i++) {
+		amdvi_cmd_invalidate_iotlb_pages(command, i & 1 ? BENCH_RID1 : BENCH_RID0,
+						 BENCH_RID0, 4, 0, AMDVI_INV_ALL_PAGES, 0);
+		bench_put(&self->b, command);
+	}
+	EXPECT_FALSE(bench_wait(&self->b));
+	EXPECT_EQ(4, self->b.iommu->counts.ats_invalidates);
 }
 
 /* ---- Order ---- */
