@@ -8,6 +8,7 @@
 
 #define L2_CDS 64		/* of a level-2 table, STE_S1FMT_4K */
 #define TLBIS_MAX 256		/* longer ranges become TLBI_NH_ASID */
+#define RANGE_MAX (1ull << 31)	/* granules: SCALE has 5 bits without IDR5.DS */
 
 static void store(uint64_t *word, uint64_t value)
 {
@@ -167,12 +168,12 @@ void guest_smmuv3_tlbi(const struct guest_smmuv3 *guest, struct guest_smmuv3_lis
 	uint64_t first = iova >> guest->page_shift;
 	uint64_t pages = ((iova + len - 1) >> guest->page_shift) - first + 1;
 
-	if (uses_ranges(guest)) {
-		tlbi_ranges(guest, list, asid, first << guest->page_shift, pages, leaf);
+	if (pages > (uses_ranges(guest) ? RANGE_MAX : TLBIS_MAX)) {
+		smmuv3_cmd_tlbi_nh_asid(guest_smmuv3_next(list), 0, asid);
 		return;
 	}
-	if (pages > TLBIS_MAX) {
-		smmuv3_cmd_tlbi_nh_asid(guest_smmuv3_next(list), 0, asid);
+	if (uses_ranges(guest)) {
+		tlbi_ranges(guest, list, asid, first << guest->page_shift, pages, leaf);
 		return;
 	}
 	for (uint64_t page = first; page < first + pages; page++)

@@ -13,6 +13,7 @@
 #include "smmuv3.h"
 
 #define COMMANDS_MAX 512	/* longer lists by address than this become one by tag */
+#define RANGE_MAX (1ull << 31)	/* granules: SCALE has 5 bits without IDR5.DS */
 #define LIST_MAX (COMMANDS_MAX + PLATFORM_DEVICES * (HYP_ATTACHMENTS + 2))
 
 int smmu_id_get(struct smmu_ids *ids)
@@ -226,16 +227,16 @@ static void add_tlbi(const struct smmu_domain *domain, const struct smmu *smmu, 
 
 	if (FAULT("hyp.smmuv3-unmap-flushes-one-page", "only the first page of a range is flushed"))
 		pages = 1;
-	if (smmu->idr[3] & SMMU_IDR3_RIL) {
-		add_ranges(domain, list, first << shift, pages);
-		return;
-	}
-	if (pages > COMMANDS_MAX) {
+	if (pages > (smmu->idr[3] & SMMU_IDR3_RIL ? RANGE_MAX : COMMANDS_MAX)) {
 		if (domain->stage == SMMU_S1)
 			smmuv3_cmd_tlbi_nh_asid(cmd, 0, domain->tag);
 		else
 			smmuv3_cmd_tlbi_s12_vmall(cmd, domain->tag);
 		add(list, cmd);
+		return;
+	}
+	if (smmu->idr[3] & SMMU_IDR3_RIL) {
+		add_ranges(domain, list, first << shift, pages);
 		return;
 	}
 	for (uint64_t page = first; page < first + pages; page++) {
