@@ -112,36 +112,42 @@ void amd_domid_put(struct amd *amd, uint16_t domid, bool guest_tables)
  * may still be in the ATC. A table of one level holds 512 of them: each is told. With more, ATS
  * goes off and on, which forgets them, before an invalidation drains what was under way.
  */
-static void queue_guest_pasids(struct amd_device *device)
+static int queue_guest_pasids(struct amd_device *device)
 {
 	struct platform *platform = device->device->hyp->platform;
+	int rc = 0;
 
 	if (FAULT("hyp.amdvi-atc-no-pasids", "only ATC entries without PASID are invalidated"))
-		return;
+		return 0;
 	if (!amdvi_get(device->domain->dte[0], AMDVI_DTE0_GLX)) {
 		for (uint32_t pasid = 0; pasid < PASIDS_OF_LEVEL; pasid++) {
 			amd_queue_atc(device, pasid, AMD_ALL_ADDRESSES);
 			if (pasid % ATC_BATCH == ATC_BATCH - 1)
-				amd_sync(amd_iommu_of(device));
+				rc = amd_sync(amd_iommu_of(device)) ?: rc;
 		}
-		return;
+		return rc;
 	}
 	/* The ATC must not fill again before the IOMMU is clean. */
-	amd_sync(amd_iommu_of(device));
+	rc = amd_sync(amd_iommu_of(device));
 	platform->ops->ats_enable(platform, amd_rid(device), false);
-	platform->ops->ats_enable(platform, amd_rid(device), true);
+	if (device->ats)
+		platform->ops->ats_enable(platform, amd_rid(device), true);
+	return rc;
 }
 
-static void queue_whole_atc(struct amd_device *device)
+static int queue_whole_atc(struct amd_device *device)
 {
+	int rc = 0;
+
 	if (!device->ats)
-		return;
+		return 0;
 	if (device->pasid && device->domain && device->domain->kind == AMD_NESTED)
-		queue_guest_pasids(device);
+		rc = queue_guest_pasids(device);
 	for (unsigned int i = 0; i < device->pasid_count; i++)
 		if (device->pasids[i].pasid)
 			amd_queue_atc(device, device->pasids[i].pasid, AMD_ALL_ADDRESSES);
 	amd_queue_atc(device, HYP_NO_PASID, AMD_ALL_ADDRESSES);
+	return rc;
 }
 
 /* For a device that is about to lose ATS, which forgets the rest: its requests drain. */
@@ -170,21 +176,24 @@ static void queue_host(struct amd_domain *domain, uint64_t first, uint64_t last)
 	}
 }
 
-static void queue_host_atcs(struct amd_domain *domain, uint64_t first, uint64_t last)
+static int queue_host_atcs(struct amd_domain *domain, uint64_t first, uint64_t last)
 {
+	int rc = 0;
+
 	if (FAULT("hyp.amdvi-unmap-forgets-atc", "unmapping stage 2 leaves the ATCs alone"))
-		return;
+		return 0;
 	amd_each_device(amd_of(domain->base.hyp), device) {
 		bool nested = device->domain && device->domain->base.parent == &domain->base;
 
 		if (device->domain == domain)
 			amd_queue_atc(device, HYP_NO_PASID, first, last);
 		else if (nested)
-			queue_whole_atc(device);
+			rc = queue_whole_atc(device) ?: rc;
 		if (nested && FAULT("hyp.amdvi-unmap-first-device-only",
 				    "unmapping stage 2 reaches the ATC of one device"))
 			break;
 	}
+	return rc;
 }
 
 /* A v2 table of the hypervisor's: each device has its own tag for it. */
@@ -208,6 +217,7 @@ int amd_flush_domain(struct amd_domain *domain, uint64_t first, uint64_t last)
 	struct amd *amd = amd_of(domain->base.hyp);
 	bool wrong = FAULT("hyp.amdvi-unmap-atc-first",
 			   "unmapping stage 2 tells the ATCs before the IOTLB is clean");
+	int rc = 0;
 
 	if (domain->kind == AMD_GUEST) {
 		queue_guest(domain, first, last);
@@ -219,8 +229,8 @@ int amd_flush_domain(struct amd_domain *domain, uint64_t first, uint64_t last)
 	}
 	queue_host(domain, first, last);
 	if (!wrong)
-		queue_host_atcs(domain, first, last);
-	return amd_sync_all(amd);
+		rc = queue_host_atcs(domain, first, last);
+	return amd_sync_all(amd) ?: rc;
 }
 
 int amd_flush_pasid(struct amd_device *device, uint32_t pasid)

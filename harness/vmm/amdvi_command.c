@@ -12,8 +12,6 @@
 #include "core/fault.h"
 #include "iommufd/amd_nested.h"
 
-#define EVERY_IOMMU ((1u << VMM_AMDVI_IOMMUS) - 1)
-
 /**
  * struct run - commands that go out together
  * @mask: to which vIOMMUs; @hwpt_id: or to this nested page table
@@ -51,7 +49,7 @@ static int flush(struct run *run)
 		rc = call(run, run->hwpt_id, &handled);
 	} else {
 		for (unsigned int i = 0; i < VMM_AMDVI_IOMMUS; i++) {
-			if (!run->vmm->iommus[i].viommu_id || !(run->mask & 1u << i))
+			if (!(run->mask & 1u << i))
 				continue;
 			rc = call(run, run->vmm->iommus[i].viommu_id, &handled) ?: rc;
 			if (FAULT("vmm.amdvi-first-iommu-only",
@@ -78,6 +76,15 @@ static int add(struct run *run, const uint64_t cmd[2], unsigned int mask, uint32
 	run->cmds[run->count][1] = cmd[1];
 	run->count += !rc;
 	return rc;
+}
+
+static unsigned int every_iommu(const struct run *run)
+{
+	unsigned int mask = 0;
+
+	for (unsigned int i = 0; i < VMM_AMDVI_IOMMUS; i++)
+		mask |= run->vmm->iommus[i].viommu_id ? 1u << i : 0;
+	return mask;
 }
 
 /* ---- Commands ---- */
@@ -131,7 +138,7 @@ static int pages(struct run *run, const uint64_t cmd[2])
 {
 	if (run->vmm->config.by_domain)
 		return pages_by_domain(run, cmd);
-	return add(run, cmd, EVERY_IOMMU, 0);
+	return add(run, cmd, every_iommu(run), 0);
 }
 
 /* The guest says that an entry has changed: this is when the VMM looks at it. */
@@ -157,7 +164,7 @@ static int all(struct run *run, const uint64_t cmd[2])
 	for (unsigned int i = 0; !rc && i < VM_DEVICES; i++)
 		if (run->vmm->devices[i].device)
 			rc = vmm_amdvi_sync(run->vmm, &run->vmm->devices[i], false);
-	return rc ?: add(run, cmd, EVERY_IOMMU, 0);
+	return rc ?: add(run, cmd, every_iommu(run), 0);
 }
 
 /* What is before it is complete when the calls have returned: then its store may be seen. */
