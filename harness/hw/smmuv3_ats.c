@@ -140,6 +140,16 @@ bool smmuv3_ats_step(struct smmuv3 *smmu)
 	return any;
 }
 
+/** smmuv3_ats_orphan() - @cmdq waits no more for what it has sent, that stays on its way */
+void smmuv3_ats_orphan(struct smmuv3 *smmu, struct smmuv3_cmdq *cmdq)
+{
+	for (unsigned int i = 0; i < ATS_SLOTS; i++)
+		if (smmu->ats[i].used && smmu->ats[i].cmdq == cmdq)
+			smmu->ats[i].cmdq = NULL;
+	cmdq->ats_outstanding = 0;
+	cmdq->ats_timed_out = false;
+}
+
 /** smmuv3_ats_abandon() - A reset: nobody waits any more */
 void smmuv3_ats_abandon(struct smmuv3 *smmu, struct smmuv3_cmdq *cmdq)
 {

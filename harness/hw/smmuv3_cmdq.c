@@ -308,5 +308,5 @@ void smmuv3_cmdq_flush(struct smmuv3 *smmu, struct smmuv3_cmdq *cmdq)
 {
 	for (unsigned int class = CLASS_ATS; class < CLASSES; class++)
 		effect_of_class(smmu, cmdq, class);
-	cmdq->ats_timed_out = false;
+	smmuv3_ats_orphan(smmu, cmdq);
 }

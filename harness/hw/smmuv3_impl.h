@@ -410,6 +410,7 @@ uint32_t smmuv3_cmdq_cons(const struct smmuv3_cmdq *cmdq);
 void smmuv3_ats_invalidate(struct smmuv3 *smmu, struct smmuv3_cmdq *cmdq, const uint64_t c[2]);
 void smmuv3_ats_complete(struct hw_iommu *iommu, uint16_t rid, uint32_t itags, unsigned int count);
 bool smmuv3_ats_step(struct smmuv3 *smmu);
+void smmuv3_ats_orphan(struct smmuv3 *smmu, struct smmuv3_cmdq *cmdq);
 void smmuv3_ats_abandon(struct smmuv3 *smmu, struct smmuv3_cmdq *cmdq);
 
 /* smmuv3_output.c */

@@ -164,6 +164,23 @@ static void hw_queue_destroy(struct hyp_context *context, struct hyp_object *obj
 	free(queue);
 }
 
+/* A queue goes after the one that was made on top of it (uapi: descending order of destroy). */
+static bool hw_queue_busy(struct hyp_object *object)
+{
+	const struct hyp_hw_queue *queue =
+		&hyp_container(object, struct hyp_hw_queue_object, object)->queue;
+	struct hyp_context *context = queue->viommu->context;
+
+	for (uint32_t id = 1; id < context->room; id++) {
+		struct hyp_hw_queue_object *other = hyp_object_get(context, id, HYP_HW_QUEUE);
+
+		if (other && other->queue.viommu == queue->viommu &&
+		    other->queue.type == queue->type && other->queue.index == queue->index + 1)
+			return true;
+	}
+	return false;
+}
+
 static int hw_queue_make(struct hyp_context *context, struct hyp_viommu_object *viommu,
 			 const struct iommu_hw_queue_alloc *cmd, uint32_t *id)
 {
@@ -181,6 +198,7 @@ static int hw_queue_make(struct hyp_context *context, struct hyp_viommu_object *
 		return -ENOMEM;
 	}
 	object->object.destroy = hw_queue_destroy;
+	object->object.busy = hw_queue_busy;
 	object->ioas = ioas;
 	object->queue = (struct hyp_hw_queue){
 		.viommu = &viommu->viommu, .id = object->object.id, .type = cmd->type,
