@@ -9,7 +9,8 @@
  * Against the race "walk reads the old table, invalidation, walk fills the cache": a walker takes
  * tlb_generation() before its first read and hands it to tlb_insert(), which refuses the entry if
  * anything was removed since. The walker may still use the translation for its own request, which
- * is in flight (hw/inflight.h).
+ * is in flight (hw/inflight.h). Where entries of one cache are derived from entries of another, the
+ * other one is to be invalidated first.
  */
 #ifndef NIT_HW_TLB_H
 #define NIT_HW_TLB_H
@@ -75,12 +76,14 @@ void tlb_destroy(struct tlb *tlb);
 
 /**
  * tlb_lookup() - Find the entry of @kind that covers @addr; the largest size first
+ * A lookup during a change may miss an entry that is there; it never finds one that was removed
+ * before it began.
  * Return: true with a copy in *@entry
  */
 bool tlb_lookup(struct tlb *tlb, uint32_t domain, uint32_t space, uint8_t kind, uint64_t addr,
 		struct tlb_entry *entry);
 
-/** tlb_generation() - Changes with every tlb_remove(), whatever it removed */
+/** tlb_generation() - Changes with every tlb_remove(), whatever it removed, once that is gone */
 uint64_t tlb_generation(const struct tlb *tlb);
 
 /**
