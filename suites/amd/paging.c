@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Page tables of the hypervisor alone: v1 tables for RIDs, v2 tables for PASIDs (and for a RID
+ * beside them), on two devices, behind one IOMMU or two.
+ */
+#include <errno.h>
+
+#include "amd.h"
+
+#define IOVA	0x10000000ULL
+#define PAGES	32
+#define BY_RID	0
+#define BY_PASID 1
+
+FIXTURE(paging)
+{
+	struct target target;
+	struct iommufd iommufd;
+	uint32_t dev_id[2];
+	uint32_t ioas;
+	uint8_t *memory;
+};
+
+FIXTURE_VARIANT(paging)
+{
+	bool ats;
+	bool v2;
+	unsigned int iommus;
+};
+
+FIXTURE_VARIANT_ADD(paging, v1) { };
+FIXTURE_VARIANT_ADD(paging, v1_ats) { .ats = true };
+FIXTURE_VARIANT_ADD(paging, v2) { .v2 = true };
+FIXTURE_VARIANT_ADD(paging, v2_ats) { .v2 = true, .ats = true };
+FIXTURE_VARIANT_ADD(paging, v1_ats_two_iommus) { .ats = true, .iommus = 2 };
+FIXTURE_VARIANT_ADD(paging, v2_ats_two_iommus) { .v2 = true, .ats = true, .iommus = 2 };
+
+FIXTURE_SETUP(paging)
+{
+	struct ref_config config = { .iommus = variant->iommus };
+
+	ASSERT_EQ(0, ref_open(&self->target, &ref_amd, &config));
+	ASSERT_EQ(0, self->target.ops->iommufd_open(&self->target, &self->iommufd));
+	self->memory = self->target.ops->memory(&self->target, PAGES * PAGE);
+	ASSERT_NE(NULL, self->memory);
+	vm_stamp(self->memory, PAGES * PAGE, (uintptr_t)self->memory);
+	ASSERT_EQ(0, __ioas_alloc(&self->iommufd, &self->ioas));
+	for (unsigned int i = 0; i < 2; i++)
+		ASSERT_EQ(0, self->target.ops->bind(&self->target, &self->iommufd, i,
+						    &self->dev_id[i]));
+}
+
+FIXTURE_TEARDOWN(paging)
+{
+	iommufd_close(&self->iommufd);
+	self->target.ops->close(&self->target);
+}
+
+static uint64_t name_of(const uint8_t *memory, unsigned int page)
+{
+	return vm_name((uintptr_t)memory + page * PAGE);
+}
+
+static uint64_t read_at(struct target *target, unsigned int device, bool ats, uint32_t pasid,
+			uint64_t iova)
+{
+	uint64_t data = 0;
+	struct dma dma = {
+		.op = DMA_READ, .address = ats ? DMA_ATS : DMA_PLAIN, .pasid = pasid,
+		.addr = iova, .len = 8, .data = &data,
+	};
+
+	return target->ops->dma(target, device, 0, &dma) == DMA_DONE ? vm_name(data) : VM_NOWHERE;
+}
+
+#define SEES(_device, _pasid, _iova, _page) \
+	EXPECT_EQ(name_of(self->memory, _page), \
+		  read_at(&self->target, _device, variant->ats, _pasid, _iova))
+#define SEES_NOTHING(_device, _pasid, _iova) \
+	EXPECT_EQ(VM_NOWHERE, read_at(&self->target, _device, variant->ats, _pasid, _iova))
+#define ATTACH(_device, _pasid, _pt) \
+	ASSERT_EQ(0, self->target.ops->attach(&self->target, &self->iommufd, \
+					      self->dev_id[_device], _pasid, _pt))
+#define DETACH(_device, _pasid) \
+	EXPECT_EQ(0, self->target.ops->detach(&self->target, &self->iommufd, \
+					      self->dev_id[_device], _pasid))
+
+static int map(FIXTURE_DATA(paging) *self, unsigned int page, unsigned int to, unsigned int count)
+{
+	return __ioas_map(&self->iommufd, self->ioas, self->memory + to * PAGE, count * PAGE,
+			  IOVA + page * PAGE, S2_RW);
+}
+
+static int unmap(FIXTURE_DATA(paging) *self, unsigned int page, unsigned int count)
+{
+	return __ioas_unmap(&self->iommufd, self->ioas, IOVA + page * PAGE, count * PAGE, NULL);
+}
+
+#define HWPT(_device) ({ \
+	uint32_t id = 0; \
+	ASSERT_EQ(0, __hwpt_alloc(&self->iommufd, self->dev_id[_device], self->ioas, \
+				  variant->v2 ? IOMMU_HWPT_ALLOC_PASID : 0, &id)); \
+	id; \
+})
+
+TEST_F(paging, unmapped)
+{
+	RULE("AMD-46");
+	uint32_t hwpt = HWPT(0);
+
+	for (unsigned int i = 0; i < 2; i++)
+		ATTACH(i, DMA_NO_PASID, hwpt);
+	for (unsigned int n = 0; n < 3; n++) {
+		ASSERT_EQ(0, map(self, 0, n, 4));
+		for (unsigned int i = 0; i < 2; i++)
+			SEES(i, DMA_NO_PASID, IOVA + 3 * PAGE, n + 3);
+		EXPECT_EQ(0, unmap(self, 0, 4));
+		for (unsigned int i = 0; i < 2; i++)
+			SEES_NOTHING(i, DMA_NO_PASID, IOVA + 3 * PAGE);
+	}
+}
+
+TEST_F(paging, replaced)
+{
+	RULE("AMD-06");
+	uint32_t hwpt = HWPT(0), ioas = self->ioas, other;
+
+	ASSERT_EQ(0, map(self, 0, 0, 1));
+	ATTACH(0, DMA_NO_PASID, hwpt);
+	SEES(0, DMA_NO_PASID, IOVA, 0);
+	ASSERT_EQ(0, __ioas_alloc(&self->iommufd, &self->ioas));
+	ASSERT_EQ(0, map(self, 0, 9, 1));
+	other = HWPT(0);
+	ATTACH(0, DMA_NO_PASID, other);
+	SEES(0, DMA_NO_PASID, IOVA, 9);
+	ATTACH(0, DMA_NO_PASID, ioas);		/* a v1 table, made for it */
+	SEES(0, DMA_NO_PASID, IOVA, 0);
+	ATTACH(0, DMA_NO_PASID, other);
+	SEES(0, DMA_NO_PASID, IOVA, 9);
+}
+
+TEST_F(paging, detached)
+{
+	RULE("AMD-06");
+	ASSERT_EQ(0, map(self, 0, 0, 1));
+	SEES_NOTHING(0, DMA_NO_PASID, IOVA);
+	ATTACH(0, DMA_NO_PASID, HWPT(0));
+	SEES(0, DMA_NO_PASID, IOVA, 0);
+	DETACH(0, DMA_NO_PASID);
+	SEES_NOTHING(0, DMA_NO_PASID, IOVA);
+	EXPECT_EQ(VM_NOWHERE, read_at(&self->target, 0, false, DMA_NO_PASID, IOVA));
+}
+
+/* The next table gets the DomainID of the one that went. */
+TEST_F(paging, domain_id_used_again)
+{
+	RULE("NEST-09");
+	uint32_t hwpt;
+
+	for (unsigned int n = 0; n < 4; n++) {
+		ASSERT_EQ(0, map(self, 0, n, 1));
+		hwpt = HWPT(0);
+		ATTACH(0, DMA_NO_PASID, hwpt);
+		SEES(0, DMA_NO_PASID, IOVA, n);
+		DETACH(0, DMA_NO_PASID);
+		EXPECT_EQ(0, __iommufd_destroy(&self->iommufd, hwpt));
+		EXPECT_EQ(0, unmap(self, 0, 1));
+		hwpt = HWPT(0);
+		ATTACH(0, DMA_NO_PASID, hwpt);
+		SEES_NOTHING(0, DMA_NO_PASID, IOVA);
+		DETACH(0, DMA_NO_PASID);
+		EXPECT_EQ(0, __iommufd_destroy(&self->iommufd, hwpt));
+	}
+}
+
+/* Of a range, all of it and (by what the test depends on) nothing else */
+TEST_F(paging, ranges)
+{
+	RULE("AMD-46");
+	static const struct { unsigned int first, count; } ranges[] = {
+		{ 3, 2 }, { 7, 2 }, { 15, 3 }, { 1, 15 }, { 0, 16 }, { 31, 1 },
+	};
+
+	ATTACH(0, DMA_NO_PASID, HWPT(0));
+	for (unsigned int r = 0; r < sizeof(ranges) / sizeof(ranges[0]); r++) {
+		for (unsigned int i = 0; i < PAGES; i++) {
+			ASSERT_EQ(0, map(self, i, i, 1));
+			SEES(0, DMA_NO_PASID, IOVA + i * PAGE, i);
+		}
+		EXPECT_EQ(0, unmap(self, ranges[r].first, ranges[r].count));
+		for (unsigned int i = 0; i < PAGES; i++) {
+			bool gone = i - ranges[r].first < ranges[r].count;
+
+			EXPECT_EQ(gone ? VM_NOWHERE : name_of(self->memory, i),
+				  read_at(&self->target, 0, variant->ats, DMA_NO_PASID,
+					  IOVA + i * PAGE));
+		}
+		__ioas_unmap(&self->iommufd, self->ioas, 0, UINT64_MAX, NULL);
+	}
+}
+
+/* PASIDs beside the RID: each has a table, the device one tag for all. */
+TEST_F(paging, pasids)
+{
+	RULE("AMD-47");
+	uint32_t hwpt[2], other;
+
+	if (!variant->v2) {	/* a v1 table is no table for a PASID */
+		EXPECT_EQ(-EINVAL, self->target.ops->attach(&self->target, &self->iommufd,
+							    self->dev_id[0], 5, HWPT(0)));
+		return;
+	}
+	ASSERT_EQ(0, map(self, 0, 0, 1));
+	hwpt[BY_RID] = HWPT(0);
+	ASSERT_EQ(0, __ioas_alloc(&self->iommufd, &self->ioas));
+	ASSERT_EQ(0, map(self, 0, 1, 1));
+	hwpt[BY_PASID] = HWPT(0);
+	ASSERT_EQ(0, __ioas_alloc(&self->iommufd, &self->ioas));
+	ASSERT_EQ(0, map(self, 0, 2, 1));
+	other = HWPT(0);
+	ATTACH(0, DMA_NO_PASID, hwpt[BY_RID]);
+	ATTACH(0, 0x305, hwpt[BY_PASID]);
+	ATTACH(0, 0x306, other);
+	SEES(0, DMA_NO_PASID, IOVA, 0);
+	SEES(0, 0x305, IOVA, 1);
+	SEES(0, 0x306, IOVA, 2);
+	SEES_NOTHING(0, 0x307, IOVA);
+	ATTACH(0, 0x305, other);
+	SEES(0, 0x305, IOVA, 2);
+	DETACH(0, 0x306);
+	SEES_NOTHING(0, 0x306, IOVA);
+	EXPECT_EQ(0, unmap(self, 0, 1));
+	SEES_NOTHING(0, 0x305, IOVA);
+	SEES(0, DMA_NO_PASID, IOVA, 0);
+	DETACH(0, DMA_NO_PASID);
+	SEES_NOTHING(0, DMA_NO_PASID, IOVA);
+	ATTACH(0, 0x305, hwpt[BY_PASID]);
+	SEES(0, 0x305, IOVA, 1);
+}
+
+TEST_F(paging, reset)
+{
+	RULE("ATS-08");
+	ASSERT_EQ(0, map(self, 0, 0, 1));
+	ATTACH(0, DMA_NO_PASID, HWPT(0));
+	SEES(0, DMA_NO_PASID, IOVA, 0);
+	EXPECT_EQ(0, self->target.ops->reset(&self->target, &self->iommufd, self->dev_id[0]));
+	SEES(0, DMA_NO_PASID, IOVA, 0);
+	EXPECT_EQ(0, unmap(self, 0, 1));
+	SEES_NOTHING(0, DMA_NO_PASID, IOVA);
+}
+
+TEST_F(paging, silent_device)
+{
+	RULE("NEST-07");
+	ASSERT_EQ(0, map(self, 0, 0, 1));
+	ATTACH(0, DMA_NO_PASID, HWPT(0));
+	SEES(0, DMA_NO_PASID, IOVA, 0);
+	endpoint_behaviour(ref_endpoint(&self->target, 0))->never_complete = true;
+	EXPECT_EQ(-ETIMEDOUT, unmap(self, 0, 1));	/* ATS is on, used or not */
+	SEES_NOTHING(0, DMA_NO_PASID, IOVA);
+}
+
+NIT_TEST_MAIN
