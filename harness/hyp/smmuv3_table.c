@@ -19,20 +19,47 @@ static void *table(struct hyp *hyp, uint64_t addr)
 	return pages_ptr(&hyp->pages, addr);
 }
 
+static bool two_level(const struct smmu *smmu)
+{
+	return smmu_get(SMMU_IDR0_ST_LEVEL, smmu->idr[0]) &&
+	       smmu_get(SMMU_IDR1_SIDSIZE, smmu->idr[1]) > SPLIT;
+}
+
 static uint64_t *ste_of(struct smmu *smmu, uint32_t sid)
 {
 	uint64_t *l1 = table(smmu->hyp, smmu->strtab), *l2;
 
+	if (!two_level(smmu))
+		return l1 + sid * SMMU_STE_WORDS;
 	l2 = table(smmu->hyp, l1[sid >> SPLIT] & SMMU_L1STD_L2PTR);
 	return l2 + (sid & (STES - 1)) * SMMU_STE_WORDS;
+}
+
+/* One table up to the last device, where there are no levels */
+static int linear_init(struct smmu *smmu)
+{
+	const struct platform *platform = smmu->hyp->platform;
+	unsigned int bits = 6;
+
+	for (unsigned int i = 0; i < platform->device_count; i++)
+		while (platform->devices[i].iommu == smmu->number &&
+		       platform->devices[i].rid >> bits)
+			bits++;
+	smmu->strtab = pages_alloc(&smmu->hyp->pages, (uint64_t)SMMU_STE_SIZE << bits);
+	smmu_write64(smmu, SMMU_STRTAB_BASE, SMMU_STRTAB_BASE_RA | smmu->strtab);
+	smmu_write(smmu, SMMU_STRTAB_BASE_CFG, smmu_put(SMMU_STRTAB_CFG_LOG2SIZE, bits));
+	return smmu->strtab ? 0 : -ENOMEM;
 }
 
 /* A level-2 table for each bus with a device on it; the rest of the StreamIDs lead nowhere. */
 int smmu_tables_init(struct smmu *smmu)
 {
 	struct hyp *hyp = smmu->hyp;
+	unsigned int sid_bits = smmu_get(SMMU_IDR1_SIDSIZE, smmu->idr[1]);
 	uint64_t *l1;
 
+	if (!two_level(smmu))
+		return linear_init(smmu);
 	smmu->strtab = pages_alloc(&hyp->pages, 4096);
 	if (!smmu->strtab)
 		return -ENOMEM;
@@ -52,7 +79,7 @@ int smmu_tables_init(struct smmu *smmu)
 	smmu_write(smmu, SMMU_STRTAB_BASE_CFG,
 		   smmu_put(SMMU_STRTAB_CFG_FMT, SMMU_STRTAB_2LEVEL) |
 		   smmu_put(SMMU_STRTAB_CFG_SPLIT, SPLIT) |
-		   smmu_put(SMMU_STRTAB_CFG_LOG2SIZE, 16));
+		   smmu_put(SMMU_STRTAB_CFG_LOG2SIZE, sid_bits < 16 ? sid_bits : 16));
 	return 0;
 }
 
