@@ -120,18 +120,24 @@ static bool reserved_bits(struct amdvi_walk *walk, uint64_t entry, unsigned int 
 	return level > 3 || entry & AMDVI_GPTE_ADDR & size & ~0x1fffULL;
 }
 
-/* Set A or D of a guest's entry: a write to guest memory, which the host table must allow. */
-static enum walk_status mark(struct amdvi_walk *walk, uint64_t gpa, uint64_t *entry, uint64_t bits)
+/*
+ * Set A or D of a guest's entry, which lies on @page: a write to guest memory, which the host table
+ * must allow, and take note of.
+ */
+static enum walk_status mark(struct amdvi_walk *walk, uint64_t gpa, const struct amdvi_page *page,
+			     uint64_t *entry, uint64_t bits)
 {
-	struct amdvi_page page;
-	enum walk_status status;
+	bool writable = page->perm & HW_WRITE && !(page->flags & ENTRY_CLEAN);
+	struct amdvi_page again = *page;
+	enum walk_status status = WALK_OK;
 
 	if ((*entry & bits) == bits)
 		return WALK_OK;
 	if (walk->quiet)
 		return WALK_DENIED;
-	status = amdvi_host_page(walk, gpa, HW_READ | HW_WRITE, false, &page);
-	return status ? status : amdvi_set_bits(walk, page.pa, entry, bits);
+	if (!writable)
+		status = amdvi_host_page(walk, gpa, HW_READ | HW_WRITE, false, &again);
+	return status ? status : amdvi_set_bits(walk, again.pa, entry, bits);
 }
 
 static bool denied(uint8_t access, uint8_t perm)
@@ -142,10 +148,11 @@ static bool denied(uint8_t access, uint8_t perm)
 	       !FAULT("amdvi.user-unchecked", "A user request may use supervisor pages");
 }
 
-/* The leaf is found: permissions, the host's part of the way, D. */
+/* The leaf is found, in the table on @page: permissions, the host's part of the way, D. */
 static enum walk_status finish(struct amdvi_walk *walk, uint64_t gva, uint64_t entry_gpa,
 			       uint64_t entry, const struct position *at, struct amdvi_page *page)
 {
+	const struct amdvi_page table = *page;
 	uint64_t control = amdvi_control(walk->amdvi);
 	unsigned int shift = AMDVI_LEVEL_SHIFT(at->level);
 	uint64_t mask = (1ULL << shift) - 1;
@@ -168,7 +175,7 @@ static enum walk_status finish(struct amdvi_walk *walk, uint64_t gva, uint64_t e
 	page->perm &= at->perm | HW_EXEC | HW_PRIV;
 	page->perm |= at->perm & (HW_EXEC | HW_PRIV);
 	if (access & page->perm & HW_WRITE && dirty) {
-		status = mark(walk, entry_gpa, &entry, AMDVI_GPTE_D);
+		status = mark(walk, entry_gpa, &table, &entry, AMDVI_GPTE_D);
 		if (status)
 			return status;
 	}
@@ -200,7 +207,7 @@ static enum walk_status guest_walk(struct amdvi_walk *walk, uint64_t gva, unsign
 			return WALK_ABSENT;
 		if (reserved_bits(walk, entry, at.level))
 			return WALK_RESERVED;
-		status = accessed ? mark(walk, gpa, &entry, AMDVI_GPTE_A) : WALK_OK;
+		status = accessed ? mark(walk, gpa, page, &entry, AMDVI_GPTE_A) : WALK_OK;
 		if (status)
 			return status;
 		at.perm = restrict_to(at.perm, entry);
