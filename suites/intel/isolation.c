@@ -102,7 +102,7 @@ static void name_pages(FIXTURE_DATA(vms) *self)
 
 TEST_F(vms, each_reaches_its_own)
 {
-	RULE("NEST-07");
+	RULE("NEST-10");
 	name_pages(self);
 	EACH(n, i)
 		MAP_PAGE(n, i, 0);
@@ -115,7 +115,7 @@ TEST_F(vms, each_reaches_its_own)
 /* All change, each is invalidated in turn: each then has its new page, wherever it is in the turn. */
 TEST_F(vms, each_is_invalidated_by_its_own_command)
 {
-	RULE("NEST-07");
+	RULE("NEST-10");
 	name_pages(self);
 	EACH(n, i)
 		MAP_PAGE(n, i, 0);
@@ -154,7 +154,7 @@ TEST_F(vms, list_for_two_address_spaces)
 /* A VM that is gone leaves nothing behind for the one that gets its device and ids. */
 TEST_F(vms, device_given_to_another_vm)
 {
-	RULE("NEST-10");
+	RULE("NEST-09");
 	name_pages(self);
 	MAP_PAGE(0, 0, 0);
 	MAP_PAGE(0, 1, 0);
@@ -264,7 +264,7 @@ TEST_F(mixed, each_reaches_its_own)
 /* Both RIDs have PASID 0; what tells them apart is the guest's domain id. */
 TEST_F(mixed, each_is_invalidated_by_its_own_command)
 {
-	RULE("NEST-07");
+	RULE("NEST-10");
 	for (unsigned int i = 0; i < 2; i++) {
 		EXPECT_BOTH(i, 0);
 		ASSERT_EQ(0, vm_map(&self->space[i], IOVA, self->page[i][1], PAGE, RW));

@@ -121,7 +121,7 @@ TEST_F(page_request, same_group_of_two_devices)
 {
 	uint64_t first[4], second[4];
 
-	RULE("NEST-07");
+	RULE("NEST-10");
 	ASSERT_EQ(0, ask(self, 0, GROUP, false));
 	ASSERT_EQ(0, ask(self, 1, GROUP, false));
 	ASSERT_EQ(0, vmm_vtd_next_request(&self->vm, first));

@@ -52,7 +52,7 @@ TEST_F(nested, domain_id_reused_by_the_guest)
 {
 	struct vm_space other;
 
-	RULE("NEST-10");
+	RULE("NEST-09");
 	OTHER_SPACE(&other, self->page[1]);
 	other.domain = self->space.domain;
 	MAP(self->iova, self->page[0], PAGE);
