@@ -23,7 +23,7 @@
 #define BENCH_RAM	0x10000000ull
 #define BENCH_RAM_SIZE	(64ull << 20)
 #define BENCH_GUEST	0x2000000000ull
-#define BENCH_STEPS	2000
+#define BENCH_STEPS	600
 #define BENCH_DEVICES	3
 #define NOWHERE		UINT64_MAX
 #define QUEUE_PAGES	1	/* log2 */
@@ -370,8 +370,8 @@ static inline bool sync_all(struct bench *b)
 	ring(b);
 	for (unsigned int i = 0; i < BENCH_STEPS && !written(b, 0, number); i++) {
 		machine_step(b->machine);
-		if (b->threads)
-			usleep(100);	/* lets them run; they end the wait, not this */
+		if (b->threads && !written(b, 0, number))
+			usleep(300);	/* lets them run; they end the wait, not this */
 	}
 	return written(b, 0, number);
 }
