@@ -21,13 +21,8 @@
 #define CHAIN_LIMIT 64		/* of a lookup that changes led astray */
 #define FEW_PROBES 16
 
-/* The entry as words, which are read and written whole */
-union words {
-	struct tlb_entry entry;
-	uint64_t word[WORDS];
-};
-
 _Static_assert(sizeof(struct tlb_entry) == WORDS * sizeof(uint64_t), "an entry is its words");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "struct key is made for it");
 
 /** struct node - an entry; @seq is odd while it changes; @next: of the hash chain, or free */
 struct node {
@@ -49,7 +44,8 @@ struct tlb {
 	unsigned int hash_bits;
 	uint32_t kinds;
 	uint32_t *hash;
-	struct node *nodes;		/* from 1 */
+	struct node *nodes;		/* from 1; aligned, in node_array */
+	void *node_array;
 	struct sizes sizes[KINDS];
 	/* Of those who change something */
 	int lock __attribute__((aligned(64)));
@@ -60,24 +56,33 @@ struct tlb {
 	struct tlb_groups groups;
 };
 
-/* What an entry is found by */
+/*
+ * What an entry is found by: its first words. Made of numbers and not by way of a struct tlb_entry
+ * in memory: to load at once what was stored in pieces takes as long as a lookup.
+ */
 struct key {
-	uint64_t tags;			/* as in word 0 */
-	uint64_t addr;
-	uint16_t size_kind;		/* as in the low half of word 2 */
+	uint64_t tags;			/* word 0: domain, space */
+	uint64_t addr;			/* word 1 */
+	uint16_t size_kind;		/* low quarter of word 2: shift, kind */
 };
 
-static struct key key_of(uint32_t domain, uint32_t space, uint8_t kind, uint64_t addr,
+static inline struct key key_of(uint32_t domain, uint32_t space, uint8_t kind, uint64_t addr,
 			 unsigned int shift)
 {
-	union words words = {
-		.entry = { .domain = domain, .space = space, .shift = shift, .kind = kind },
+	return (struct key){
+		domain | (uint64_t)space << 32, addr >> shift << shift, shift | kind << 8,
 	};
-
-	return (struct key){ words.word[0], addr >> shift << shift, words.word[2] };
 }
 
 /* ---- Life ---- */
+
+/* A node is one line of the cache; the array has one to spare. */
+static struct node *aligned(void *array)
+{
+	uintptr_t mask = sizeof(struct node) - 1;
+
+	return (struct node *)(((uintptr_t)array + mask) & ~mask);
+}
 
 struct tlb *tlb_create(size_t capacity, uint64_t seed)
 {
@@ -89,8 +94,9 @@ struct tlb *tlb_create(size_t capacity, uint64_t seed)
 	memset(tlb, 0, sizeof(*tlb));
 	tlb->capacity = capacity;
 	tlb->hash_bits = bits + 1;
-	tlb->hash = calloc((size_t)1 << tlb->hash_bits, sizeof(tlb->hash[0]));
-	tlb->nodes = aligned_alloc(64, (capacity + 1) * sizeof(tlb->nodes[0]));
+	tlb->hash = tlb_array((size_t)1 << tlb->hash_bits, sizeof(tlb->hash[0]));
+	tlb->node_array = tlb_array(capacity + 2, sizeof(tlb->nodes[0]));
+	tlb->nodes = aligned(tlb->node_array);
 	prng_init(&tlb->prng, seed, 0);
 	if (!tlb_groups_init(&tlb->groups, bits) || !tlb->hash || !tlb->nodes) {
 		tlb_destroy(tlb);
@@ -104,7 +110,7 @@ void tlb_destroy(struct tlb *tlb)
 	if (!tlb)
 		return;
 	tlb_groups_fini(&tlb->groups);
-	free(tlb->nodes);
+	free(tlb->node_array);
 	free(tlb->hash);
 	free(tlb);
 }
@@ -143,7 +149,7 @@ static void store32(uint32_t *to, uint32_t value)
 	__atomic_store_n(to, value, __ATOMIC_RELEASE);
 }
 
-static uint32_t *chain_of(const struct tlb *tlb, const struct key *key)
+static inline uint32_t *chain_of(const struct tlb *tlb, const struct key *key)
 {
 	unsigned int shift = key->size_kind & 0xff;
 	uint64_t h = key->tags * 0x9e3779b97f4a7c15ULL +
@@ -153,7 +159,7 @@ static uint32_t *chain_of(const struct tlb *tlb, const struct key *key)
 	return &tlb->hash[h >> (64 - tlb->hash_bits)];
 }
 
-static bool has_key(const struct node *node, const struct key *key)
+static inline bool has_key(const struct node *node, const struct key *key)
 {
 	return load64(&node->word[0]) == key->tags && load64(&node->word[1]) == key->addr &&
 	       (uint16_t)load64(&node->word[2]) == key->size_kind;
@@ -161,19 +167,22 @@ static bool has_key(const struct node *node, const struct key *key)
 
 /* ---- Lookup ---- */
 
-static bool copy(const struct node *node, const struct key *key, struct tlb_entry *entry)
+/* False if the node changed meanwhile, into another entry or into another one of this key. */
+static inline bool copy(const struct node *node, const struct key *key, struct tlb_entry *entry)
 {
 	uint32_t seq = load32(&node->seq);
-	union words words;
+	bool ours = has_key(node, key);
 
-	for (unsigned int i = 0; i < WORDS; i++)
-		words.word[i] = load64(&node->word[i]);
-	*entry = words.entry;
-	return load32(&node->seq) == seq && !(seq & 1) && words.word[0] == key->tags &&
-	       words.word[1] == key->addr && (uint16_t)words.word[2] == key->size_kind;
+	for (unsigned int i = 0; i < WORDS; i++) {
+		uint64_t word = load64(&node->word[i]);
+
+		memcpy((char *)entry + i * sizeof(word), &word, sizeof(word));
+	}
+	return ours && load32(&node->seq) == seq && !(seq & 1);
 }
 
-static bool find(const struct tlb *tlb, const struct key *key, struct tlb_entry *entry)
+static inline __attribute__((always_inline))
+bool find(const struct tlb *tlb, const struct key *key, struct tlb_entry *entry)
 {
 	uint32_t at = load32(chain_of(tlb, key));
 
@@ -200,10 +209,12 @@ bool tlb_lookup(struct tlb *tlb, uint32_t domain, uint32_t space, uint8_t kind, 
 
 		if (own & bit && find(tlb, &key, entry))
 			return true;
-		key = key_of(domain, TLB_ANY_SPACE, kind, addr, shift);
-		if (global & bit && find(tlb, &key, entry))
-			return true;
-		left &= ~bit;
+		if (__builtin_expect(global & bit, 0)) {
+			key = key_of(domain, TLB_ANY_SPACE, kind, addr, shift);
+			if (find(tlb, &key, entry))
+				return true;
+		}
+		left ^= bit;
 	}
 	return false;
 }
@@ -237,20 +248,22 @@ static void count_sizes(struct tlb *tlb, const struct tlb_entry *entry, int chan
 
 static void write_node(struct node *node, const struct tlb_entry *entry)
 {
-	union words words = { .entry = *entry };
-
 	store32(&node->seq, node->seq + 1);
-	for (unsigned int i = 0; i < WORDS; i++)
-		store64(&node->word[i], words.word[i]);
+	for (unsigned int i = 0; i < WORDS; i++) {
+		uint64_t word;
+
+		memcpy(&word, (const char *)entry + i * sizeof(word), sizeof(word));
+		store64(&node->word[i], word);
+	}
 	store32(&node->seq, node->seq + 1);
 }
 
 static struct tlb_entry read_node(const struct node *node)
 {
-	union words words;
+	struct tlb_entry entry;
 
-	memcpy(words.word, node->word, sizeof(words.word));
-	return words.entry;
+	memcpy(&entry, node->word, sizeof(entry));
+	return entry;
 }
 
 static struct key key_of_entry(const struct tlb_entry *entry)
@@ -298,12 +311,10 @@ static uint32_t new_node(struct tlb *tlb)
 	if (!tlb->free && tlb->fresh == tlb->capacity)
 		remove_node(tlb, 1 + prng_below(&tlb->prng, tlb->capacity));
 	at = tlb->free;
-	if (at) {
-		tlb->free = tlb->nodes[at].next;
-		return at;
-	}
-	memset(&tlb->nodes[++tlb->fresh], 0, sizeof(tlb->nodes[0]));
-	return tlb->fresh;
+	if (!at)
+		return ++tlb->fresh;
+	tlb->free = tlb->nodes[at].next;
+	return at;
 }
 
 static void add(struct tlb *tlb, const struct tlb_entry *entry, const struct key *key)

@@ -1,17 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "tlb_groups.h"
+
+#define LARGE_PAGE (2UL << 20)
+
+void *tlb_array(size_t count, size_t size)
+{
+	char *array = calloc(count, size), *large;
+
+	if (array && count * size >= 2 * LARGE_PAGE) {
+		large = array + (-(uintptr_t)array & (LARGE_PAGE - 1));
+		madvise(large, (array + count * size - large) & -LARGE_PAGE, MADV_HUGEPAGE);
+	}
+	return array;
+}
 
 bool tlb_groups_init(struct tlb_groups *groups, unsigned int bits)
 {
 	size_t count = (size_t)1 << bits;
 
 	*groups = (struct tlb_groups){ .bits = bits };
-	groups->group = calloc(count + 1, sizeof(groups->group[0]));
-	groups->group_hash = calloc(count, sizeof(groups->group_hash[0]));
-	groups->domain = calloc(count + 1, sizeof(groups->domain[0]));
-	groups->domain_hash = calloc(count, sizeof(groups->domain_hash[0]));
+	groups->group = tlb_array(count + 1, sizeof(groups->group[0]));
+	groups->group_hash = tlb_array(count, sizeof(groups->group_hash[0]));
+	groups->domain = tlb_array(count + 1, sizeof(groups->domain[0]));
+	groups->domain_hash = tlb_array(count, sizeof(groups->domain_hash[0]));
 	return groups->group && groups->group_hash && groups->domain && groups->domain_hash;
 }
 

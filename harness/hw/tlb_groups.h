@@ -64,6 +64,9 @@ struct tlb_groups {
 	uint32_t first_domain;
 };
 
+/** tlb_array() - Zeroed, for access at random: large ones in large pages where there are any */
+void *tlb_array(size_t count, size_t size);
+
 /** tlb_groups_init() - For up to 2^@bits entries; false: no memory, tlb_groups_fini() it */
 bool tlb_groups_init(struct tlb_groups *groups, unsigned int bits);
 void tlb_groups_fini(struct tlb_groups *groups);
