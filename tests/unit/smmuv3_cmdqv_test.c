@@ -306,12 +306,13 @@ static void *race(void *arg)
 {
 	struct racer *racer = arg;
 
-	while (!__atomic_load_n(&racer->stop, __ATOMIC_ACQUIRE)) {
-		uint64_t data = bench_dma_on(racer->dev, 1, DMA_NO_PASID, DMA_PLAIN, VA);
+	uint64_t data;
 
+	do {
+		data = bench_dma_on(racer->dev, 1, DMA_NO_PASID, DMA_PLAIN, VA);
 		racer->seen++;
 		racer->wrong += data != racer->pages[0] && data != racer->pages[1];
-	}
+	} while (!__atomic_load_n(&racer->stop, __ATOMIC_ACQUIRE));
 	return NULL;
 }
 

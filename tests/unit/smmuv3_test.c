@@ -762,6 +762,34 @@ TEST_F(smmu, tlbi_hits_exactly_what_it_names_nested)
 	expect_tlbis(_metadata, b, 12, MAP_GLOBAL, page);
 }
 
+/* A range counts in the granule that it names. */
+TEST_F(smmu, ranges_of_larger_granules)
+{
+	struct bench *b = &self->b;
+	uint64_t c[2], page = bench_page(b);
+
+	for (unsigned int granule = 14; granule <= 16; granule += 2) {
+		struct bench_stream s = { .config = STE_CONFIG_S1, .asid = granule, .vmid = VMID };
+		struct bench_table t = bench_table(b, granule, 48, false, false);
+		uint64_t size = 1ull << granule;
+
+		s.s1 = &t;
+		bench_stream(b, SID, &s);
+		smmuv3_cmd_cfgi_ste(c, SID, true);
+		EXPECT_TRUE(bench_do(b, c));
+		bench_map(&t, VA + 2 * size, page, granule, 0);
+		EXPECT_EQ(page, bench_dma(b->dev, VA + 2 * size));
+		bench_map(&t, VA + 2 * size, 0, granule, MAP_NONE);
+		smmuv3_cmd_tlbi_nh_va(c, VMID, granule, VA, true);
+		smmuv3_cmd_tlbi_range(c, 1, 0, (granule - 10) / 2, 0);
+		EXPECT_TRUE(bench_do(b, c));
+		EXPECT_EQ(page, bench_dma(b->dev, VA + 2 * size));
+		smmuv3_cmd_tlbi_range(c, 2, 0, (granule - 10) / 2, 0);
+		EXPECT_TRUE(bench_do(b, c));
+		EXPECT_EQ(BENCH_FAULT, bench_dma(b->dev, VA + 2 * size));
+	}
+}
+
 /* Global entries serve every ASID of the VMID and the ASET, no other. */
 TEST_F(smmu, global_entries_cross_asids)
 {
