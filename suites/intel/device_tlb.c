@@ -14,6 +14,7 @@ FIXTURE(device_tlb)
 	struct endpoint *endpoint;
 	uint64_t iova;
 	uint64_t page[4];
+	unsigned int resets;
 };
 
 FIXTURE_VARIANT(device_tlb)
@@ -252,6 +253,29 @@ TEST_F(device_tlb, unmap_of_a_device_that_never_answers)
 	EXPECT_EQ(-ETIMEDOUT, vm_s2_unmap(&self->vm, hot, PAGE));
 	REFUSED(self->iova);
 	EXPECT_EQ(0, vm_s2_unmap(&self->vm, hot, PAGE));
+}
+
+/* Reset behind the hypervisor's back, with the request taken and not answered: it never will be. */
+static void reset_now(void *arg)
+{
+	FIXTURE_DATA(device_tlb) *self = arg;
+
+	if (endpoint_atc_count(self->endpoint) && self->resets++ < 1)
+		self->target.ops->waiting(&self->target, reset_now, self);
+	else
+		endpoint_flr(self->endpoint);
+}
+
+TEST_F(device_tlb, reset_with_an_invalidation_pending)
+{
+	RULE("ATS-08");
+	endpoint_behaviour(self->endpoint)->delay_steps = 50;
+	MAP_THEN_REMAP(self->iova, self->page[0], self->page[1]);
+	self->target.ops->waiting(&self->target, reset_now, self);
+	EXPECT_EQ(-ETIMEDOUT, invalidate(self, self->iova, PAGE));
+	REFUSED(self->iova);
+	ASSERT_EQ(0, self->target.ops->reset(&self->target, &self->vm.iommufd, self->device->dev_id));
+	REACHES(self->iova, self->page[1]);
 }
 
 /* A reset makes a device of it again. */
