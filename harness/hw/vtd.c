@@ -132,6 +132,7 @@ struct hw_iommu *vtd_create(struct machine *machine, const struct vtd_config *co
 		return NULL;
 	memset(vtd, 0, sizeof(*vtd));
 	vtd->config = *config;
+	vtd->beyond_host = ~((1ull << config->haw) - 1);
 	vtd->iotlb = tlb_create(config->iotlb_entries, machine->seed);
 	vtd->paging = tlb_create(config->paging_entries, machine->seed + 1);
 	vtd->configs = tlb_create(config->config_entries, machine->seed + 2);

@@ -68,11 +68,13 @@ static int take_itag(struct vtd *vtd, const struct message *message, uint64_t se
 	if (pending >= message->depth &&
 	    !FAULT("vtd.devtlb-depth-ignored", "More requests are sent than the device takes"))
 		found = -1;
-	if (found >= 0)
+	if (found >= 0) {
 		vtd->itags[found] = (struct vtd_itag){
 			.busy = true, .sid = message->sid, .throttle = message->throttle,
 			.sequence = sequence,
 		};
+		atomic_fetch_add(&vtd->itags_busy, 1);
+	}
 	pthread_mutex_unlock(&vtd->ats_lock);
 	return found;
 }
@@ -106,6 +108,8 @@ bool vtd_ats_pending(struct vtd *vtd, uint64_t sequence)
 {
 	bool pending = false;
 
+	if (!atomic_load(&vtd->itags_busy))
+		return false;
 	pthread_mutex_lock(&vtd->ats_lock);
 	for (int i = 0; i < VTD_ITAGS; i++)
 		pending |= vtd->itags[i].busy && vtd->itags[i].sequence < sequence;
@@ -113,11 +117,19 @@ bool vtd_ats_pending(struct vtd *vtd, uint64_t sequence)
 	return pending;
 }
 
+static void free_itag(struct vtd *vtd, struct vtd_itag *itag)
+{
+	itag->busy = false;
+	atomic_fetch_sub(&vtd->itags_busy, 1);
+}
+
 /* 6.5.2.11: the ITag is free again, ITE is set; what comes for it later is unexpected. */
 static bool time_out(struct vtd *vtd, uint16_t *sid)
 {
 	bool any = false;
 
+	if (!atomic_load(&vtd->itags_busy))
+		return false;
 	pthread_mutex_lock(&vtd->ats_lock);
 	for (int i = 0; i < VTD_ITAGS; i++) {
 		if (!vtd->itags[i].busy || vtd->itags[i].age++ < vtd->config.ats_timeout)
@@ -125,10 +137,10 @@ static bool time_out(struct vtd *vtd, uint16_t *sid)
 		if (!any)
 			*sid = vtd->itags[i].sid;
 		any = true;
-		vtd->itags[i].busy =
-			FAULT("vtd.itag-lost", "The ITag of a request that timed out stays taken");
 		vtd->itags[i].sequence = UINT64_MAX;
 		vtd->itags[i].age = 0;
+		if (!FAULT("vtd.itag-lost", "The ITag of a request that timed out stays taken"))
+			free_itag(vtd, &vtd->itags[i]);
 		vtd_trace(vtd, "dev-tlb sid %#llx itag %llu timed out", vtd->itags[i].sid, i);
 	}
 	pthread_mutex_unlock(&vtd->ats_lock);
@@ -177,7 +189,7 @@ void vtd_ats_complete(struct hw_iommu *iommu, uint16_t rid, uint32_t itags, unsi
 		     !FAULT("vtd.completion-of-anyone", "A completion counts whoever sends it")))
 			bad = true;
 		else if (++itag->received >= count)
-			itag->busy = false;
+			free_itag(vtd, itag);
 	}
 	pthread_mutex_unlock(&vtd->ats_lock);
 	if (bad && !FAULT("vtd.no-completion-error", "Unexpected completions do not set ICE"))
@@ -188,5 +200,6 @@ void vtd_ats_reset(struct vtd *vtd)
 {
 	pthread_mutex_lock(&vtd->ats_lock);
 	memset(vtd->itags, 0, sizeof(vtd->itags));
+	atomic_store(&vtd->itags_busy, 0);
 	pthread_mutex_unlock(&vtd->ats_lock);
 }

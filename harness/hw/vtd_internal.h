@@ -134,10 +134,11 @@ struct vtd {
 	_Atomic uint32_t file[VTD_MMIO_SIZE / 4];
 	uint8_t map[VTD_MMIO_SIZE / 4];		/* register table index plus 1 */
 
-	/* Latched by GCMD_REG */
+	/* Latched by GCMD_REG; @epoch counts everything that changes what configuration is valid */
 	_Atomic bool translating;
 	_Atomic uint64_t root;
 	_Atomic uint64_t epoch;
+	uint64_t beyond_host;			/* address bits of entries that are reserved */
 
 	struct tlb *iotlb;
 	struct tlb *paging;
@@ -161,6 +162,7 @@ struct vtd {
 	struct inflight_snapshot iotlb_snapshot;
 
 	struct vtd_itag itags[VTD_ITAGS];
+	_Atomic unsigned int itags_busy;
 
 	unsigned int fault_next;
 	unsigned int response_count;
@@ -211,15 +213,44 @@ static inline unsigned int vtd_ttm(struct vtd *vtd)
 
 /* ---- Configuration: vtd_tables.c ---- */
 
+static inline uint64_t vtd_space_key(const struct hw_request *request)
+{
+	return request->rid | (uint64_t)request->has_pasid << 40 | 1ull << 63 |
+	       (uint64_t)(request->type == HW_TRANSLATED) << 41 |
+	       (request->has_pasid ? (uint64_t)request->pasid << 16 : 0);
+}
+
+static inline struct vtd_resolved *vtd_space_slot(struct vtd *vtd, uint64_t key)
+{
+	return &vtd->resolved[(key * 0x9e3779b97f4a7c15ull) >> 56];
+}
+
+/** vtd_space_slow() - From the caches of contexts and PASID entries, or the tables */
+enum vtd_fault vtd_space_slow(struct vtd *vtd, const struct hw_request *request, uint64_t key,
+			      struct vtd_space *space);
+
 /**
- * vtd_space_find() - The address space of @request, from caches or tables
+ * vtd_space_find() - The address space of @request
  * Return: 0, or the reason of a fault; @space->fpd is valid in either case
  */
-enum vtd_fault vtd_space_find(struct vtd *vtd, const struct hw_request *request,
-			      struct vtd_space *space);
-/** vtd_space_read() - The same without the derived cache: after taking a generation */
-enum vtd_fault vtd_space_read(struct vtd *vtd, const struct hw_request *request,
-			      struct vtd_space *space);
+static inline enum vtd_fault vtd_space_find(struct vtd *vtd, const struct hw_request *request,
+					    struct vtd_space *space)
+{
+	uint64_t key = vtd_space_key(request);
+	struct vtd_resolved *slot = vtd_space_slot(vtd, key);
+	uint64_t sequence = atomic_load_explicit(&slot->sequence, memory_order_acquire);
+
+	if (sequence & 1 || vtd->iommu.freedom.evict ||
+	    atomic_load_explicit(&slot->key, memory_order_acquire) != key ||
+	    atomic_load_explicit(&slot->stamp, memory_order_acquire) !=
+	    atomic_load_explicit(&vtd->epoch, memory_order_acquire))
+		return vtd_space_slow(vtd, request, key, space);
+	for (int i = 0; i < 4; i++)
+		space->words[i] = atomic_load_explicit(&slot->words[i], memory_order_acquire);
+	if (atomic_load_explicit(&slot->sequence, memory_order_relaxed) != sequence)
+		return vtd_space_slow(vtd, request, key, space);
+	return 0;
+}
 
 /* ---- Walks: vtd_walk.c ---- */
 
@@ -255,8 +286,31 @@ struct vtd_leaf {
 /** vtd_walk() - Walk the tables of @walk->space, whatever their type; 0 or a fault */
 enum vtd_fault vtd_walk(struct vtd_walk *walk, struct vtd_leaf *leaf);
 
+static inline bool vtd_has_first(const struct vtd_space *space)
+{
+	return space->pgtt == VTD_PGTT_FIRST_STAGE || space->pgtt == VTD_PGTT_NESTED;
+}
+
 /** vtd_allowed() - Do the permissions of a leaf allow this access? 0 or the fault */
-enum vtd_fault vtd_allowed(const struct vtd_space *space, uint8_t perm, uint8_t access, bool priv);
+static inline enum vtd_fault vtd_allowed(const struct vtd_space *space, uint8_t perm,
+					 uint8_t access, bool priv)
+{
+	if (vtd_has_first(space)) {
+		if (!priv && !(perm & VTD_PERM_USER))
+			return VTD_FAULT_SGN_2_USER;
+		if (access & HW_EXEC && space->nxe && !(perm & VTD_PERM_X))
+			return VTD_FAULT_SGN_3_EXECUTE;
+		if (access & HW_WRITE && !(perm & VTD_PERM_RW) &&
+		    (!priv || (space->wpe &&
+			       !FAULT("vtd.wpe-ignored", "Privileged writes ignore WPE"))))
+			return VTD_FAULT_SGN_6_WRITE;
+	}
+	if (access & HW_WRITE && !(perm & VTD_PERM_W))
+		return space->legacy ? VTD_FAULT_LGN_2_WRITE : VTD_FAULT_SGN_6_WRITE;
+	if (access & HW_READ && !(perm & VTD_PERM_R))
+		return space->legacy ? VTD_FAULT_LGN_3_READ : VTD_FAULT_SGN_7_READ;
+	return 0;
+}
 
 /* ---- Translation: vtd_translate.c ---- */
 

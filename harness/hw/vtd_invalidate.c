@@ -31,6 +31,13 @@ static void drop(struct vtd *vtd, struct tlb *tlb, const struct tlb_match *match
 	hw_count(vtd->iommu.counts.removed, tlb_remove(tlb, match));
 }
 
+/* The derived cache of configuration goes after what it is derived from. */
+static void drop_config(struct vtd *vtd, const struct tlb_match *match)
+{
+	drop(vtd, vtd->configs, match);
+	atomic_fetch_add(&vtd->epoch, 1);
+}
+
 /* ---- Filters ---- */
 
 /* A larger page needs a larger mask: AM >= 9 for 2 MiB, >= 18 for 1 GiB (11.4.6.2). */
@@ -221,7 +228,7 @@ static void pasid_cache(struct vtd *vtd, uint64_t d0)
 		if (FAULT("vtd.pasid-cache-pasid-6-bits", "Only the table index of a PASID is used"))
 			match.space &= 63;
 	}
-	drop(vtd, vtd->configs, &match);
+	drop_config(vtd, &match);
 }
 
 /* ---- Context cache: 6.5.2.1 ---- */
@@ -276,7 +283,7 @@ static void context(struct vtd *vtd, uint64_t d0)
 		return;
 	if (granularity == VTD_GLOBAL)
 		match.keep = NULL;
-	drop(vtd, vtd->configs, &match);
+	drop_config(vtd, &match);
 }
 
 /* ---- All ---- */
@@ -286,6 +293,7 @@ void vtd_invalidate_everything(struct vtd *vtd)
 	struct tlb_match all = { 0 };
 
 	tlb_remove(vtd->configs, &all);
+	atomic_fetch_add(&vtd->epoch, 1);
 	tlb_remove(vtd->paging, &all);
 	tlb_remove(vtd->iotlb, &all);
 }
@@ -298,10 +306,13 @@ static void excess(struct vtd *vtd, unsigned int type)
 
 	if (!freedom_take(&vtd->iommu.freedom, vtd->iommu.freedom.over))
 		return;
-	if (type == VTD_INV_CONTEXT || type == VTD_INV_PASID_CACHE)
+	if (type == VTD_INV_CONTEXT || type == VTD_INV_PASID_CACHE) {
 		removed = tlb_remove(vtd->configs, &all);
-	else if (type == VTD_INV_IOTLB || type == VTD_INV_PIOTLB)
-		removed = tlb_remove(vtd->paging, &all) + tlb_remove(vtd->iotlb, &all);
+		atomic_fetch_add(&vtd->epoch, 1);
+	} else if (type == VTD_INV_IOTLB || type == VTD_INV_PIOTLB) {
+		removed = tlb_remove(vtd->paging, &all);
+		removed += tlb_remove(vtd->iotlb, &all);
+	}
 	hw_count(vtd->iommu.counts.over_removed, removed);
 }
 

@@ -23,11 +23,6 @@ static bool read_word(struct lookup *lookup, uint64_t pa, uint64_t *word)
 	return !hw_read64(lookup->vtd->iommu.mem, pa, word);
 }
 
-static uint64_t beyond_host(const struct vtd *vtd)
-{
-	return ~((1ull << vtd->config.haw) - 1);
-}
-
 /* ---- The cache ---- */
 
 static bool cached(struct lookup *lookup, uint32_t space, uint8_t kind, struct tlb_entry *entry)
@@ -71,7 +66,7 @@ static enum vtd_fault read_legacy_context(struct lookup *lookup, uint64_t words[
 		return VTD_FAULT_LRT_1_ACCESS;
 	if (!(entry & VTD_ROOT_P))
 		return VTD_FAULT_LRT_2_NOT_PRESENT;
-	if (entry & (VTD_BITS(11, 1) | beyond_host(vtd)))
+	if (entry & (VTD_BITS(11, 1) | vtd->beyond_host))
 		return VTD_FAULT_LRT_3_RESERVED;
 	table = (entry & VTD_ROOT_CTP) + (rid & 0xff) * 16;
 	if (!read_word(lookup, table, &words[0]) || !read_word(lookup, table + 8, &words[1]))
@@ -79,7 +74,7 @@ static enum vtd_fault read_legacy_context(struct lookup *lookup, uint64_t words[
 	lookup->fpd |= words[0] & VTD_CONTEXT_FPD;
 	if (!(words[0] & VTD_CONTEXT_P))
 		return VTD_FAULT_LCT_2_NOT_PRESENT;
-	if (words[0] & (VTD_BITS(11, 4) | beyond_host(vtd)) ||
+	if (words[0] & (VTD_BITS(11, 4) | vtd->beyond_host) ||
 	    words[1] & (VTD_BIT(7) | VTD_BITS(63, 24)))
 		return VTD_FAULT_LCT_3_RESERVED;
 	return 0;
@@ -146,7 +141,7 @@ static enum vtd_fault read_scalable_context(struct lookup *lookup, uint64_t word
 		return VTD_FAULT_SRT_1_ACCESS;
 	if (!(entry & VTD_ROOT_P))
 		return VTD_FAULT_SRT_2_NOT_PRESENT;
-	if (entry & (VTD_BITS(11, 1) | beyond_host(vtd)))
+	if (entry & (VTD_BITS(11, 1) | vtd->beyond_host))
 		return VTD_FAULT_SRT_3_RESERVED;
 	table = (entry & VTD_ROOT_CTP) + (rid & 0x7f) * 32;
 	if (!read_word(lookup, table, &words[0]) || !read_word(lookup, table + 8, &words[1]))
@@ -154,7 +149,7 @@ static enum vtd_fault read_scalable_context(struct lookup *lookup, uint64_t word
 	lookup->fpd |= words[0] & VTD_SM_CONTEXT_FPD;
 	if (!(words[0] & VTD_SM_CONTEXT_P))
 		return VTD_FAULT_SCT_2_NOT_PRESENT;
-	if (words[0] & (VTD_BITS(8, 5) | beyond_host(vtd)) || words[1] & VTD_BITS(63, 21))
+	if (words[0] & (VTD_BITS(8, 5) | vtd->beyond_host) || words[1] & VTD_BITS(63, 21))
 		return VTD_FAULT_SCT_3_RESERVED;
 	if ((words[0] & VTD_SM_CONTEXT_DTE && !vtd->config.ats) ||
 	    (words[0] & VTD_SM_CONTEXT_PRE && !vtd->config.prs))
@@ -205,7 +200,7 @@ static enum vtd_fault read_pasid_entry(struct lookup *lookup, uint64_t directory
 	lookup->fpd |= entry & VTD_PASIDDIR_FPD;
 	if (!(entry & VTD_PASIDDIR_P))
 		return VTD_FAULT_SPD_2_NOT_PRESENT;
-	if (entry & (VTD_BITS(11, 2) | beyond_host(lookup->vtd)))
+	if (entry & (VTD_BITS(11, 2) | lookup->vtd->beyond_host))
 		return VTD_FAULT_SPD_3_RESERVED;
 	table = (entry & VTD_PASIDDIR_SMPTBLPTR) + (pasid & 63) * 64;
 	if (!read_word(lookup, table, &words[0]) || !read_word(lookup, table + 8, &word1) ||
@@ -217,8 +212,8 @@ static enum vtd_fault read_pasid_entry(struct lookup *lookup, uint64_t directory
 	*did = VTD_GET(VTD_PASID_DID, word1);
 	if (!(words[0] & VTD_PASID_P))
 		return VTD_FAULT_SPT_2_NOT_PRESENT;
-	if (words[0] & (VTD_BITS(11, 10) | beyond_host(lookup->vtd)) ||
-	    words[1] & (VTD_BITS(11, 8) | beyond_host(lookup->vtd)))
+	if (words[0] & (VTD_BITS(11, 10) | lookup->vtd->beyond_host) ||
+	    words[1] & (VTD_BITS(11, 8) | lookup->vtd->beyond_host))
 		return VTD_FAULT_SPT_3_RESERVED;
 	return 0;
 }
@@ -300,8 +295,8 @@ static enum vtd_fault find_scalable(struct lookup *lookup, struct vtd_space *spa
 
 /* ---- Both ---- */
 
-enum vtd_fault vtd_space_read(struct vtd *vtd, const struct hw_request *request,
-			      struct vtd_space *space)
+static enum vtd_fault space_read(struct vtd *vtd, const struct hw_request *request,
+				 struct vtd_space *space)
 {
 	struct lookup lookup = { vtd, request, .generation = tlb_generation(vtd->configs) };
 	enum vtd_fault reason;
@@ -323,16 +318,6 @@ enum vtd_fault vtd_space_read(struct vtd *vtd, const struct hw_request *request,
 	return reason;
 }
 
-static uint64_t stamp(struct vtd *vtd)
-{
-	return tlb_generation(vtd->configs) + (atomic_load(&vtd->epoch) << 48);
-}
-
-static struct vtd_resolved *slot_of(struct vtd *vtd, uint64_t key)
-{
-	return &vtd->resolved[(key * 0x9e3779b97f4a7c15ull) >> 56];
-}
-
 static void remember(struct vtd_resolved *slot, uint64_t key, uint64_t now,
 		     const struct vtd_space *space)
 {
@@ -348,28 +333,13 @@ static void remember(struct vtd_resolved *slot, uint64_t key, uint64_t now,
 	atomic_store_explicit(&slot->sequence, sequence + 2, memory_order_release);
 }
 
-enum vtd_fault vtd_space_find(struct vtd *vtd, const struct hw_request *request,
+enum vtd_fault vtd_space_slow(struct vtd *vtd, const struct hw_request *request, uint64_t key,
 			      struct vtd_space *space)
 {
-	uint64_t key = request->rid | (uint64_t)request->has_pasid << 40 | 1ull << 63 |
-		       (uint64_t)(request->type == HW_TRANSLATED) << 41 |
-		       (request->has_pasid ? (uint64_t)request->pasid << 16 : 0);
-	struct vtd_resolved *slot = slot_of(vtd, key);
-	uint64_t sequence = atomic_load_explicit(&slot->sequence, memory_order_acquire);
-	uint64_t now = stamp(vtd);
-	enum vtd_fault reason;
+	uint64_t now = atomic_load(&vtd->epoch);
+	enum vtd_fault reason = space_read(vtd, request, space);
 
-	if (!(sequence & 1) && !vtd->iommu.freedom.evict &&
-	    atomic_load_explicit(&slot->key, memory_order_acquire) == key &&
-	    atomic_load_explicit(&slot->stamp, memory_order_acquire) == now) {
-		for (int i = 0; i < 4; i++)
-			space->words[i] = atomic_load_explicit(&slot->words[i],
-							       memory_order_acquire);
-		if (atomic_load_explicit(&slot->sequence, memory_order_relaxed) == sequence)
-			return 0;
-	}
-	reason = vtd_space_read(vtd, request, space);
 	if (!reason)
-		remember(slot, key, now, space);
+		remember(vtd_space_slot(vtd, key), key, now, space);
 	return reason;
 }

@@ -10,17 +10,12 @@ static bool interrupt_range(uint64_t addr)
 	return addr >= VTD_INTERRUPT_FIRST && addr <= VTD_INTERRUPT_LAST;
 }
 
-static bool first_stage(const struct vtd_space *space)
-{
-	return space->pgtt == VTD_PGTT_FIRST_STAGE || space->pgtt == VTD_PGTT_NESTED;
-}
-
 /* ---- The IOTLB: 6.2.3 ---- */
 
-static bool lookup(struct vtd *vtd, const struct vtd_space *space, uint64_t addr,
+static inline bool lookup(struct vtd *vtd, const struct vtd_space *space, uint64_t addr,
 		   struct tlb_entry *entry)
 {
-	bool first = first_stage(space);
+	bool first = vtd_has_first(space);
 
 	if (freedom_take(&vtd->iommu.freedom, vtd->iommu.freedom.evict))
 		return false;
@@ -31,7 +26,7 @@ static bool lookup(struct vtd *vtd, const struct vtd_space *space, uint64_t addr
 static void insert(struct vtd *vtd, const struct vtd_space *space, uint64_t addr,
 		   const struct vtd_leaf *leaf, uint64_t generation)
 {
-	bool first = first_stage(space), small = vtd->iommu.freedom.small_pages;
+	bool first = vtd_has_first(space), small = vtd->iommu.freedom.small_pages;
 	uint8_t shift = small ? 12 : leaf->shift;
 	uint64_t mask = (1ull << shift) - 1;
 	struct tlb_entry entry = {
@@ -91,7 +86,7 @@ static enum vtd_fault miss(struct vtd *vtd, const struct hw_request *request,
 		.vtd = vtd, .space = space, .addr = request->addr, .access = access,
 		.generation = tlb_generation(vtd->paging),
 	};
-	enum vtd_fault reason = vtd_space_read(vtd, request, space);
+	enum vtd_fault reason = vtd_space_find(vtd, request, space);
 
 	if (reason)
 		return reason;
@@ -109,7 +104,7 @@ static enum vtd_fault miss(struct vtd *vtd, const struct hw_request *request,
 }
 
 /* The leaf for @access, from the IOTLB where that allows it or says no. */
-static enum vtd_fault find_leaf(struct vtd *vtd, const struct hw_request *request,
+static inline enum vtd_fault find_leaf(struct vtd *vtd, const struct hw_request *request,
 				struct vtd_space *space, uint8_t access, struct vtd_leaf *leaf)
 {
 	struct tlb_entry entry;
@@ -137,9 +132,9 @@ static enum vtd_fault find_leaf(struct vtd *vtd, const struct hw_request *reques
 /* ---- Types of requests ---- */
 
 /* Is @request one that this address space takes at all? (SRE, ERE: 9.6) */
-static enum vtd_fault admitted(const struct vtd_space *space, const struct hw_request *request)
+static inline enum vtd_fault admitted(const struct vtd_space *space, const struct hw_request *request)
 {
-	if (!request->has_pasid || !first_stage(space))
+	if (!request->has_pasid || !vtd_has_first(space))
 		return 0;
 	if (request->access & HW_PRIV && !space->sre &&
 	    !FAULT("vtd.sre-ignored", "Privileged requests pass with SRE clear"))

@@ -30,11 +30,6 @@ static uint64_t entry_offset(uint64_t addr, unsigned int level)
 	return (addr >> level_shift(level) & 511) * 8;
 }
 
-static uint64_t beyond_host(const struct vtd *vtd)
-{
-	return VTD_BITS(51, 12) & ~((1ull << vtd->config.haw) - 1);
-}
-
 /* ---- Paging-structure caches ---- */
 
 /* Start at the lowest table that is cached. */
@@ -50,15 +45,17 @@ static void skip_levels(struct vtd_walk *walk, unsigned int first_kind, uint32_t
 		if (!tlb_lookup(vtd->paging, walk->space->did, pasid, first_kind + level, addr,
 				&entry))
 			continue;
-		*at = (struct position){ level, entry.out, entry.aux, entry.perm };
+		at->level = level;
+		at->table = entry.out;
+		at->guest = entry.aux;
+		at->perm = entry.perm;
 		return;
 	}
 }
 
-static void keep_level(struct vtd_walk *walk, unsigned int first_kind, uint32_t pasid,
-		       uint64_t addr, const struct position *at)
+static void insert_level(struct vtd_walk *walk, unsigned int first_kind, uint32_t pasid,
+			 uint64_t addr, const struct position *at)
 {
-	struct vtd *vtd = walk->vtd;
 	unsigned int shift = level_shift(at->level + 1);
 	struct tlb_entry entry = {
 		.domain = walk->space->did, .space = pasid, .kind = first_kind + at->level,
@@ -66,8 +63,14 @@ static void keep_level(struct vtd_walk *walk, unsigned int first_kind, uint32_t 
 		.out = at->table, .aux = at->guest,
 	};
 
-	if (!vtd->iommu.freedom.no_walk_cache)
-		tlb_insert(vtd->paging, &entry, walk->generation);
+	tlb_insert(walk->vtd->paging, &entry, walk->generation);
+}
+
+static inline void keep_level(struct vtd_walk *walk, unsigned int first_kind, uint32_t pasid,
+			      uint64_t addr, const struct position *at)
+{
+	if (!walk->vtd->iommu.freedom.no_walk_cache)
+		insert_level(walk, first_kind, pasid, addr, at);
 }
 
 /* ---- Flags ---- */
@@ -96,7 +99,7 @@ static bool second_leaf(const struct vtd *vtd, uint64_t entry, unsigned int leve
 
 static bool second_reserved(const struct vtd *vtd, uint64_t entry, unsigned int level)
 {
-	if (entry & beyond_host(vtd))
+	if (entry & (vtd->beyond_host & VTD_BITS(51, 12)))
 		return true;
 	if (level == 1)
 		return false;
@@ -183,7 +186,7 @@ static bool first_leaf(const struct vtd *vtd, uint64_t entry, unsigned int level
 static bool first_reserved(const struct vtd *vtd, const struct vtd_space *space, uint64_t entry,
 			   unsigned int level)
 {
-	if (space->pgtt == VTD_PGTT_FIRST_STAGE && entry & beyond_host(vtd))
+	if (space->pgtt == VTD_PGTT_FIRST_STAGE && entry & (vtd->beyond_host & VTD_BITS(51, 12)))
 		return true;
 	if (level == 1)
 		return false;
@@ -329,27 +332,6 @@ static enum vtd_fault first_stage(struct vtd_walk *walk, struct vtd_leaf *leaf)
 }
 
 /* ---- All types ---- */
-
-enum vtd_fault vtd_allowed(const struct vtd_space *space, uint8_t perm, uint8_t access, bool priv)
-{
-	bool first = space->pgtt == VTD_PGTT_FIRST_STAGE || space->pgtt == VTD_PGTT_NESTED;
-
-	if (first) {
-		if (!priv && !(perm & VTD_PERM_USER))
-			return VTD_FAULT_SGN_2_USER;
-		if (access & HW_EXEC && space->nxe && !(perm & VTD_PERM_X))
-			return VTD_FAULT_SGN_3_EXECUTE;
-		if (access & HW_WRITE && !(perm & VTD_PERM_RW) &&
-		    (!priv || (space->wpe &&
-			       !FAULT("vtd.wpe-ignored", "Privileged writes ignore WPE"))))
-			return VTD_FAULT_SGN_6_WRITE;
-	}
-	if (access & HW_WRITE && !(perm & VTD_PERM_W))
-		return space->legacy ? VTD_FAULT_LGN_2_WRITE : VTD_FAULT_SGN_6_WRITE;
-	if (access & HW_READ && !(perm & VTD_PERM_R))
-		return space->legacy ? VTD_FAULT_LGN_3_READ : VTD_FAULT_SGN_7_READ;
-	return 0;
-}
 
 static enum vtd_fault pass_through(struct vtd_walk *walk, struct vtd_leaf *leaf)
 {

@@ -605,7 +605,7 @@ TEST(capabilities_say_what_there_is)
 
 /* ---- DMA on a thread, software on another ---- */
 
-enum { RACE_PAGES = 64, RACE_ROUNDS = 300 };
+enum { RACE_PAGES = 64, RACE_ROUNDS = 150 };
 
 /* @done, @begun: the last round whose invalidation is complete, and the last that was mapped */
 struct racer {
