@@ -257,11 +257,16 @@ void smmuv3_prefetch(struct smmuv3 *smmu, const struct hw_request *request)
 	hw_count(smmu->iommu.counts.table_reads, walk.reads);
 }
 
-/* May translation requests be answered for this stream at all? */
-static bool ats_refused(struct smmuv3_walk *walk)
+/* May translation requests be answered for this stream at all? The STE alone decides (7.3.6). */
+static bool ats_refused(struct smmuv3_walk *walk, const struct hw_request *request)
 {
 	const struct smmuv3_context *context = &walk->context;
+	struct hw_request stream = *request;
 
+	stream.has_pasid = false;
+	stream.pasid = 0;
+	if (smmuv3_config_lookup(walk, &stream, LOOKUP_STE_ONLY))
+		return true;
 	if (!(context->ste_config & 4))
 		return smmuv3_walk_fails(walk, 0, false, 0, 0);
 	if (context->eats == STE_EATS_NONE &&
@@ -298,11 +303,11 @@ static enum hw_status translate_slow(struct smmuv3 *smmu, const struct hw_reques
 
 	smmuv3_walk_init(&walk, smmu);
 	walk.lenient = ats;
+	if (ats && ats_refused(&walk, request))
+		return fail_ats(&walk, request, translation);
 	if (smmuv3_config_lookup(&walk, request, LOOKUP_TRANSLATE))
 		return ats ? fail_ats(&walk, request, translation) :
 			     fail(&walk, request, translation);
-	if (ats && ats_refused(&walk))
-		return fail_ats(&walk, request, translation);
 	if (!(walk.context.ste_config & 4)) {
 		smmuv3_walk_fails(&walk, 0, false, 0, 0);
 		return fail(&walk, request, translation);
