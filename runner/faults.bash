@@ -3,14 +3,14 @@
 # --faults: every bug that can be planted in the reference, planted in turn. Each must fail a test,
 # each test must be failed by one, and with none planted nothing may fail.
 
-# Results of one run of everything, as lines "fault<TAB>suite.program.test<TAB>ok|not ok|skip".
-# A program that dies fails the test that was running.
+# faults_one FAULT SUITE PROGRAM FILE: one run, as lines "fault<TAB>suite.program.test<TAB>ok|not ok|skip"
+# added to FILE. A program that dies fails the test that was running.
 faults_one() {
 	local fault=$1 suite=$2 program=$3 output=$4
 
-	NIT_SEED=$OPT_SEED NIT_FAULT=$fault timeout -k 1 "$FAULT_SECONDS" \
-		"${PROGRAMS[$HOST_ARCH]}/$suite/$program" </dev/null 2>/dev/null |
-		awk -v fault="$fault" -v prefix="$suite.$program." -v OFS='\t' '
+	NIT_SEED=$OPT_SEED NIT_FAULT=$fault NIT_TEST_TIMEOUT=$FAULT_TEST_SECONDS NIT_PROGRAM_SHRINK=0 \
+		timeout -k 1 "$FAULT_SECONDS" "${PROGRAMS[$HOST_ARCH]}/$suite/$program" </dev/null 2>/dev/null |
+	awk -v fault="$fault" -v prefix="$suite.$program." -v OFS='\t' '
 		/^# +RUN / { name = $3 }
 		/^(not )?ok [0-9]+ / {
 			result = /^ok/ ? (/# SKIP/ ? "skip" : "ok") : "not ok"
@@ -22,7 +22,9 @@ faults_one() {
 		END { if (name != "") print fault, prefix name, "not ok" }' >>"$output"
 }
 
-readonly FAULT_SECONDS=60	# of one program: faults may make the software wait out its bounds
+# A fault may make a test or its software wait out a bound.
+readonly FAULT_SECONDS=60	# of one program
+readonly FAULT_TEST_SECONDS=10	# of one test
 
 # faults_of SUITE: the names of all faults in its programs, each once
 faults_of() {

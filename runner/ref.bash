@@ -4,6 +4,7 @@
 # They report in the words of guests/init/init.c, so that everything after is one.
 
 readonly REF_MACHINE=in-process
+readonly REF_TEST_SECONDS=120	# of one test
 
 # ref_runs SUITE: suites that are not about a running kernel
 ref_runs() {
@@ -38,7 +39,7 @@ ref_program() {
 
 	shift
 	printf '%s begin %s\n' "$EPOCHREALTIME" "$name"
-	exec {PORT}< <(NIT_SEED=$OPT_SEED NIT_FAULT=$OPT_FAULT \
+	exec {PORT}< <(NIT_SEED=$OPT_SEED NIT_FAULT=$OPT_FAULT NIT_TEST_TIMEOUT=${NIT_TEST_TIMEOUT:-$REF_TEST_SECONDS} \
 		exec timeout -k 1 "$OPT_TIMEOUT" "$@" </dev/null 2>&1)
 	pid=$!
 	while IFS= read -r line || [[ -n $line ]]; do
