@@ -45,7 +45,8 @@ static bool is_dropped(const uint64_t cmd[2])
 	return (opcode_of(cmd) == CMD_ATC_INV &&
 		FAULT("vmm.smmuv3-drops-atc-inv", "the guest's ATC_INV is not forwarded")) ||
 	       (opcode_of(cmd) == CMD_CFGI_CD &&
-		FAULT("vmm.smmuv3-drops-cfgi-cd", "the guest's CFGI_CD is not forwarded"));
+		FAULT("vmm.smmuv3-drops-cfgi-cd", "the guest's CFGI_CD is not forwarded")) ||
+	       opcode_of(cmd) == CMD_SYNC;	/* the call itself is one */
 }
 
 /* How many commands of [gathered->first, @end) are complete on this vIOMMU goes to *@done. */

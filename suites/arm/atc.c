@@ -106,6 +106,15 @@ static void refetch(void *arg)
 	moment->done = !endpoint_prefetch(self->endpoint, self->space.pasid, self->iova, HW_READ);
 }
 
+/* In every moment that software waits, and once more in the next one */
+static void refetch_always(void *arg)
+{
+	struct refetch *moment = arg;
+
+	refetch(arg);
+	moment->self->target.ops->waiting(&moment->self->target, refetch_always, arg);
+}
+
 /* With a CMD_SYNC between them, what it fetches then is new already. */
 TEST_F(atc, fetched_again_between_tlbi_and_atc_inv)
 {
@@ -113,8 +122,9 @@ TEST_F(atc, fetched_again_between_tlbi_and_atc_inv)
 
 	RULE("SMMU-03");
 	MAP_THEN_REMAP(self->iova, self->page[0], self->page[1]);
-	self->target.ops->waiting(&self->target, refetch, &moment);
+	self->target.ops->waiting(&self->target, refetch_always, &moment);
 	INVALIDATE(self->iova, VM_PAGE, VM_LEAF_ONLY);
+	self->target.ops->waiting(&self->target, NULL, NULL);
 	EXPECT_TRUE(moment.done);	/* control */
 	REACHES(self->iova, self->page[1]);
 }
@@ -129,8 +139,9 @@ TEST_F(atc, fetched_again_during_a_stage2_unmap)
 	ASSERT_EQ(0, vm_s2_map(&self->vm, hot, self->vm.spare, VM_PAGE, S2_RW));
 	MAP(self->iova, hot, VM_PAGE);
 	REACHES(self->iova, (uintptr_t)self->vm.spare);
-	self->target.ops->waiting(&self->target, refetch, &moment);
+	self->target.ops->waiting(&self->target, refetch_always, &moment);
 	ASSERT_EQ(0, vm_s2_unmap(&self->vm, hot, VM_PAGE));
+	self->target.ops->waiting(&self->target, NULL, NULL);
 	REFUSED(self->iova);
 }
 
@@ -302,7 +313,7 @@ TEST_F(atc, more_than_the_device_queues)
 	const unsigned int pages = 100;
 	LIST();
 
-	RULE("ATS-06");
+	RULE("ATS-01");
 	endpoint_behaviour(self->endpoint)->delay_steps = 1;
 	for (unsigned int i = 0; i < pages; i++)
 		MAP_THEN_REMAP(self->iova + i * VM_PAGE, self->page[0], self->page[1]);

@@ -318,6 +318,42 @@ TEST_F(commands, time_out_in_the_middle)
 	REFUSED(self->iova);
 }
 
+/*
+ * The hypervisor's own queue stops at a command that it never wrote (7.1): what stands at CONS is
+ * spoilt while it waits. The caller hears of it; the queue goes on; the next caller is served.
+ */
+static void spoil_queue(void *arg)
+{
+	FIXTURE_DATA(commands) *self = arg;
+	struct hw_iommu *smmu = ref_machine(&self->target)->iommus[0];
+	uint64_t base = smmu->ops->mmio_read(smmu, SMMU_CMDQ_BASE, 8);
+	uint32_t cons = smmu->ops->mmio_read(smmu, SMMU_CMDQ_CONS, 4);
+	unsigned int log2size = smmu_get(SMMU_Q_BASE_LOG2SIZE, base);
+
+	hw_write64(smmu->mem, (base & SMMU_Q_BASE_ADDR) +
+		   smmu_queue_index(cons, log2size) * SMMU_CMD_SIZE, 0xff);
+	vm_write_finish(self->device);
+}
+
+TEST_F(commands, queue_error_is_repaired)
+{
+	const uint64_t cmd[2] = { CMD_TLBI_NH_ASID | ASID(self->asid), 0 };
+	uint32_t handled;
+
+	RULE("SMMU-12");
+	self->device->ats = false;
+	MAP_THEN_REMAP(self->iova, self->page[0], self->page[1]);
+	ASSERT_TRUE(vm_write_start(self->device, &self->space, self->iova + 8, 1));
+	self->target.ops->waiting(&self->target, spoil_queue, self);
+	EXPECT_EQ(-EIO, INVOKE(cmd, 1, &handled));
+	EXPECT_EQ(1, handled);
+	REACHES(self->iova, self->page[1]);
+	MAP(self->iova, self->page[2], VM_PAGE);
+	STILL_REACHES(self->iova, self->page[1]);
+	EXPECT_ACCEPTED(CMD_TLBI_NH_ASID | ASID(self->asid), 0);
+	REACHES(self->iova, self->page[2]);
+}
+
 /* CMD_SYNC waits for a request that was translated before: never early. */
 static void finish_write(void *arg)
 {
