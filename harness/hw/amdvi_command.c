@@ -232,7 +232,8 @@ static enum command_status apply_prefetch(struct amdvi_unit *unit,
 
 		if (command->word[1] & AMDVI_PREF1_INVAL &&
 		    !FAULT("amdvi.prefetch-keeps", "PREFETCH_IOMMU_PAGES ignores Inval"))
-			count_removed(amdvi, gn ? remove_guest(amdvi, domain, pasid, &range, false) :
+			count_removed(amdvi, gn ?
+				      remove_guest(amdvi, domain, pasid, &range, false) :
 				      remove_host(amdvi, domain, &range, false));
 		amdvi_prefetch(amdvi, device, gn, pasid, range.first);
 		range.first += size;
@@ -422,13 +423,15 @@ void amdvi_command_trace(struct amdvi_unit *unit, const struct amdvi_command *co
 			    w0 & 1, w0 >> 1 & 1, w0 >> 2 & 1, w0 & AMDVI_WAIT0_ADDR, guest);
 		break;
 	case AMDVI_INVALIDATE_IOMMU_PAGES:
-		amdvi_trace(amdvi, "INVALIDATE_IOMMU_PAGES domain %#llx pasid %#llx addr %#llx pde %llu gn %llu guest %lld",
+		amdvi_trace(amdvi, "INVALIDATE_IOMMU_PAGES domain %#llx pasid %#llx addr %#llx "
+			    "pde %llu gn %llu guest %lld",
 			    amdvi_get(w0, AMDVI_PAGES0_DOMAIN_ID),
 			    amdvi_get(w0, AMDVI_PAGES0_PASID), w1 & ~6ULL, w1 >> 1 & 1, w1 >> 2 & 1,
 			    guest);
 		break;
 	case AMDVI_INVALIDATE_IOTLB_PAGES:
-		amdvi_trace(amdvi, "INVALIDATE_IOTLB_PAGES device %#llx queue %#llx pasid %#llx addr %#llx gn %llu guest %lld",
+		amdvi_trace(amdvi, "INVALIDATE_IOTLB_PAGES device %#llx queue %#llx pasid %#llx "
+			    "addr %#llx gn %llu guest %lld",
 			    device_of(command), amdvi_get(w0, AMDVI_IOTLB0_QUEUE_ID),
 			    amdvi_iotlb_pasid(w0), w1 & ~6ULL, w1 >> 2 & 1, guest);
 		break;

@@ -24,7 +24,7 @@
 #define KIND_HOST	0	/* GPA, or an address without PASID, to SPA */
 #define KIND_GUEST	1	/* GVA to SPA, whether a host table lay between or not */
 /* walks */
-#define KIND_HOST_DIR(_level)	(_level)	/* 2..6: the PDE of this level that covers the address */
+#define KIND_HOST_DIR(_level)	(_level)	/* 2..6: the PDE that covers the address */
 #define KIND_GCR3		7
 #define KIND_GUEST_DIR(_level)	(8 + (_level))	/* 2..5 */
 #define KINDS_HOST_DIR		0x7cU
@@ -189,7 +189,9 @@ size_t amdvi_dte_remove_all(struct amdvi *amdvi);
 bool amdvi_dte_report(struct amdvi *amdvi, uint16_t device_id);
 
 /* amdvi_walk.c */
-enum walk_status { WALK_OK, WALK_ABSENT, WALK_DENIED, WALK_RESERVED, WALK_UNREADABLE, WALK_CHANGED };
+enum walk_status {
+	WALK_OK, WALK_ABSENT, WALK_DENIED, WALK_RESERVED, WALK_UNREADABLE, WALK_CHANGED,
+};
 
 /**
  * struct amdvi_walk - one walk, through one or both stages

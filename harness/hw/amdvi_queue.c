@@ -102,7 +102,7 @@ static void begin_wait(struct amdvi_unit *unit, const struct amdvi_command *comm
 	struct amdvi_wait *wait = &unit->wait;
 	bool flush = command->word[0] & AMDVI_WAIT0_F;
 
-	if (!FAULT("amdvi.wait-without-effect", "COMPLETION_WAIT does not carry out what is held") &&
+	if (!FAULT("amdvi.wait-without-effect", "COMPLETION_WAIT does not carry out the rest") &&
 	    !apply_pending(unit))
 		return;
 	if (FAULT("amdvi.wait-f-ignored", "COMPLETION_WAIT with F lets later commands start"))
@@ -122,7 +122,7 @@ static bool wait_is_over(struct amdvi_unit *unit)
 	struct amdvi_wait *wait = &unit->wait;
 
 	if (amdvi_ats_busy(unit, wait->command.order) &&
-	    !FAULT("amdvi.wait-before-ats", "COMPLETION_WAIT does not wait for IOTLB invalidations"))
+	    !FAULT("amdvi.wait-before-ats", "COMPLETION_WAIT does not wait for devices' IOTLBs"))
 		return false;
 	if (!inflight_drained(unit->amdvi->hw.inflight, &wait->inflight) &&
 	    !FAULT("amdvi.wait-before-drain", "COMPLETION_WAIT does not wait for DMA in flight"))
@@ -252,7 +252,7 @@ void amdvi_unit_stop(struct amdvi_unit *unit, bool finish)
 {
 	unit->status &= ~AMDVI_STATUS_CMDBUF_RUN;
 	if (unit->guest &&
-	    FAULT("amdvi.stop-keeps-wait", "A stopped guest's COMPLETION_WAIT is still carried out"))
+	    FAULT("amdvi.stop-keeps-wait", "A stopped guest's COMPLETION_WAIT still stores"))
 		return;
 	unit->wait.active = false;
 	amdvi_ats_forget(unit);

@@ -161,7 +161,7 @@ static enum hw_status no_answer(struct amdvi_walk *walk, const struct hw_request
 
 /* ---- Caches ---- */
 
-/* Does @entry answer it? Guests' tables may be relaxed without invalidation, so a no is asked again. */
+/* Does @entry answer it? Guests' tables may be relaxed without invalidation: a no is asked again. */
 static bool usable(const struct tlb_entry *entry, const struct hw_request *request)
 {
 	uint8_t access = request->access;

@@ -93,7 +93,7 @@ static int unmapped(uint16_t guest, uint16_t *host)
 	       0 : -ENOENT;
 }
 
-/* The hypervisor's maps may be changed only through registers or with invalidation: entries stay. */
+/* Entries stay until they are invalidated, whatever the hypervisor writes to its maps meanwhile. */
 int amdvi_map(struct amdvi_unit *unit, unsigned int kind, uint16_t guest, uint16_t *host)
 {
 	struct amdvi *amdvi = unit->amdvi;

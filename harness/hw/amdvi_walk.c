@@ -38,7 +38,7 @@ void amdvi_keep(struct amdvi_walk *walk, unsigned int kind, uint64_t addr,
 	};
 	uint64_t generation = walk->iotlb_generation;
 
-	if (FAULT("amdvi.fill-race", "A translation read before an invalidation is cached after it"))
+	if (FAULT("amdvi.fill-race", "What was read before an invalidation is cached after it"))
 		generation = tlb_generation(amdvi->iotlb);
 	tlb_insert(amdvi->iotlb, &entry, generation);
 }

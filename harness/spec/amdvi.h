@@ -36,7 +36,7 @@ static inline uint64_t amdvi_put(uint64_t value, uint64_t mask)
 #define AMDVI_EXCL_LIMIT	0x0028
 #define AMDVI_EFR		0x0030	/* 3.4.7: Extended Feature Register */
 #define AMDVI_PPRLOG_BASE	0x0038	/* 3.4.8 */
-#define AMDVI_MSI_ADDR_LO	0x015c	/* 3.4.14: the MSI capability, EFR[MsiCapMmioSup]; 4 bytes each */
+#define AMDVI_MSI_ADDR_LO	0x015c	/* 3.4.14: MSI, EFR[MsiCapMmioSup]; 4 bytes each */
 #define AMDVI_MSI_ADDR_HI	0x0160
 #define AMDVI_MSI_DATA		0x0164
 #define AMDVI_EFR2		0x01a0	/* 3.4.21: Extended Feature 2 Register */
@@ -104,7 +104,7 @@ enum amdvi_inv_timeout {
 #define AMDVI_EFR_PC_SUP	AMDVI_BIT(9)
 #define AMDVI_EFR_HATS		AMDVI_MASK(11, 10)	/* 0, 1, 2: 4, 5, 6 levels of host table */
 #define AMDVI_EFR_GATS		AMDVI_MASK(13, 12)	/* 0, 1: 4, 5 levels of guest table */
-#define AMDVI_EFR_GLX_SUP	AMDVI_MASK(15, 14)	/* 0, 1, 2: up to 1, 2, 3 levels of GCR3 table */
+#define AMDVI_EFR_GLX_SUP	AMDVI_MASK(15, 14)	/* 0, 1, 2: up to 1, 2, 3 levels */
 #define AMDVI_EFR_PAS_MAX	AMDVI_MASK(36, 32)	/* bits of a PASID, minus one */
 #define AMDVI_EFR_US_SUP	AMDVI_BIT(37)
 #define AMDVI_EFR_MSICAP_MMIO_SUP AMDVI_BIT(46)
@@ -135,7 +135,7 @@ enum amdvi_inv_timeout {
 #define AMDVI_DTE0_V		AMDVI_BIT(0)
 #define AMDVI_DTE0_TV		AMDVI_BIT(1)
 #define AMDVI_DTE0_HAD		AMDVI_MASK(8, 7)	/* 0: none, 1: A, 3: A and D */
-#define AMDVI_DTE0_MODE		AMDVI_MASK(11, 9)	/* 0: GPA is SPA; 1..6: levels; 7 reserved */
+#define AMDVI_DTE0_MODE		AMDVI_MASK(11, 9)	/* 0: GPA is SPA; 1..6: levels */
 #define AMDVI_DTE0_HOST_ROOT	AMDVI_MASK(51, 12)
 #define AMDVI_DTE0_PPR		AMDVI_BIT(52)
 #define AMDVI_DTE0_GPRP		AMDVI_BIT(53)	/* PRG responses carry the PASID */
@@ -166,7 +166,7 @@ enum amdvi_inv_timeout {
 #define AMDVI_DTE2_INT_ROOT	AMDVI_MASK(51, 6)
 #define AMDVI_DTE2_GPM		AMDVI_MASK(55, 54)	/* GuestPagingMode: 0, 1: 4, 5 levels */
 
-#define AMDVI_DTE3_VIMU_EN	AMDVI_BIT(15)	/* with GuestID and GDeviceID: events go to the guest */
+#define AMDVI_DTE3_VIMU_EN	AMDVI_BIT(15)	/* events go to the guest */
 #define AMDVI_DTE3_GDEVICE_ID	AMDVI_MASK(31, 16)
 #define AMDVI_DTE3_GUEST_ID	AMDVI_MASK(47, 32)
 
@@ -193,14 +193,14 @@ static inline void amdvi_dte_set_gcr3(uint64_t dte[4], uint64_t root)
 #define AMDVI_PTE_PR		AMDVI_BIT(0)
 #define AMDVI_PTE_A		AMDVI_BIT(5)
 #define AMDVI_PTE_D		AMDVI_BIT(6)
-#define AMDVI_PTE_NEXT_LEVEL	AMDVI_MASK(11, 9)	/* 0: PTE; 1..6: PDE; 7: PTE, size in ADDR */
+#define AMDVI_PTE_NEXT_LEVEL	AMDVI_MASK(11, 9)	/* 0: PTE; 7: PTE, size in ADDR */
 #define AMDVI_PTE_ADDR		AMDVI_MASK(51, 12)
 #define AMDVI_PTE_U		AMDVI_BIT(59)	/* PTE: the U bit of ATS responses */
-#define AMDVI_PTE_FC		AMDVI_BIT(60)	/* PTE: the N bit of ATS responses, force coherent */
+#define AMDVI_PTE_FC		AMDVI_BIT(60)	/* PTE: N of ATS responses, force coherent */
 #define AMDVI_PTE_IR		AMDVI_BIT(61)
 #define AMDVI_PTE_IW		AMDVI_BIT(62)
 
-/* The levels' index bits: level n covers address bits [12 + 9n - 1 : 12 + 9(n - 1)], level 6: 63:57 */
+/* Level n is indexed by 9 address bits from here on, level 6 by 63:57 */
 #define AMDVI_LEVEL_SHIFT(_level) (12 + 9 * ((_level) - 1))
 
 /**
@@ -218,7 +218,7 @@ static inline uint64_t amdvi_pte_large(uint64_t addr, unsigned int shift)
 /* ---- 2.2.6: GCR3 tables: PASIDs, 9 bits a level; levels count from the leaf, 1 ---- */
 
 #define AMDVI_GCR3_V		AMDVI_BIT(0)
-#define AMDVI_GCR3_ADDR		AMDVI_MASK(51, 12)	/* leaf: the guest's CR3; else the next table */
+#define AMDVI_GCR3_ADDR		AMDVI_MASK(51, 12)	/* leaf: a guest's CR3; else: a table */
 
 /* ---- 2.2.6: v2 ("guest") page tables: the x86_64 long mode format ---- */
 
@@ -440,12 +440,12 @@ enum amdvi_event {
 #define AMDVI_EVENT0_NX		AMDVI_BIT(49)	/* it was an execute request */
 #define AMDVI_EVENT0_US		AMDVI_BIT(50)	/* user */
 #define AMDVI_EVENT0_I		AMDVI_BIT(51)	/* interrupt request */
-#define AMDVI_EVENT0_PR		AMDVI_BIT(52)	/* present: permission violation; else not present */
+#define AMDVI_EVENT0_PR		AMDVI_BIT(52)	/* permission violation; else not present */
 #define AMDVI_EVENT0_RW		AMDVI_BIT(53)	/* write */
 #define AMDVI_EVENT0_PE		AMDVI_BIT(54)	/* permission */
 #define AMDVI_EVENT0_RZ		AMDVI_BIT(55)	/* reserved bit not zero, or invalid level */
 #define AMDVI_EVENT0_TR		AMDVI_BIT(56)	/* translation request of ATS */
-#define AMDVI_EVENT0_TYPE	AMDVI_MASK(59, 57)	/* of hardware errors and invalid requests */
+#define AMDVI_EVENT0_TYPE	AMDVI_MASK(59, 57)	/* of hardware errors, invalid requests */
 #define AMDVI_EVENT0_CODE	AMDVI_MASK(63, 60)
 
 /* 2.5.6, 2.5.8: TYPE of hardware errors, and of INVALID_DEVICE_REQUEST (nit's reading) */

@@ -289,7 +289,7 @@ TEST_F(ats, timeout_is_logged_with_its_command)
 	EXPECT_EQ(0, bench_mmio(&self->b, AMDVI_STATUS) & AMDVI_STATUS_EVT_OVERFLOW);
 }
 
-/* The event is there before a wait says that it is over: software that looks after the wait knows. */
+/* The event is there before a wait says that it is over: who looks after the wait knows. */
 TEST_F(ats, timeout_is_logged_before_the_wait_ends)
 {
 	uint64_t event[2];

@@ -179,7 +179,8 @@ TEST_F(devtab, device_beyond_the_table)
 	uint64_t event[2];
 
 	RULE("AMD-51");
-	bench_set(&self->b, AMDVI_DEVTAB_BASE, self->b.devtab | (BENCH_RID0 * AMDVI_DTE_SIZE >> 12));
+	bench_set(&self->b, AMDVI_DEVTAB_BASE,
+		  self->b.devtab | (BENCH_RID0 * AMDVI_DTE_SIZE >> 12));
 	EXPECT_EQ(1, bench_read(&self->b, 0, DMA_NO_PASID, IOVA));
 	EXPECT_EQ(BENCH_ABORTED, bench_read(&self->b, 1, DMA_NO_PASID, IOVA));
 	EXPECT_EQ(AMDVI_ILLEGAL_DEV_TABLE_ENTRY, bench_fault(&self->b, 1, event));

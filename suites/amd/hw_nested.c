@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* INVALIDATE_IOMMU_PAGES under nested translation: GN, PASID, DomainID, GCR3 table, host changes. */
+/* INVALIDATE_IOMMU_PAGES under nested translation: GN, PASID, DomainID, GCR3, host changes. */
 #include "bench_guest.h"
 
 #define GVA 0x0000712345678000ULL
@@ -101,7 +101,7 @@ TEST_F(nested, every_pasid_by_its_own_command)
 	}
 }
 
-/* Without PASID a request uses that of PASID 0 if DTE.GIOV says so, and its entries are tagged so. */
+/* With DTE.GIOV a request without PASID uses the table of PASID 0, and is cached so. */
 TEST_F(nested, request_without_pasid_is_pasid_0)
 {
 	struct pgtable table;

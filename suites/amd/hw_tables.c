@@ -166,7 +166,7 @@ TEST_F(tables, host_permissions_of_every_level)
 
 /* ---- GCR3 tables ---- */
 
-/* Each height of the table, with the highest PASID that it holds; where its pointer is an SPA, too. */
+/* Each height of the table, with the highest PASID that it holds */
 TEST_F(tables, gcr3_table_of_every_height)
 {
 	static const uint32_t highest[] = { 0, 0x1ff, 0x3ffff, 0xfffff };
@@ -267,7 +267,7 @@ TEST_F(tables, addresses_that_are_not_canonical)
 	EXPECT_EQ(BENCH_ABORTED, bench_read(&self->b, 0, PASID1, 0x00008007fffff000ULL));
 }
 
-/* What the guest's tables allow, the host's may forbid: for pages, and for the tables themselves. */
+/* What the guest's tables allow, the host's may forbid: pages, and the tables themselves. */
 TEST_F(tables, host_permissions_bound_the_guest)
 {
 	uint64_t gpa, event[2], spa = bench_page(&self->b, 5);

@@ -162,7 +162,8 @@ TEST_F(exact, all)
 	struct amdvi_cached cached;
 
 	amdvi_cached(self->b.iommu, &cached);
-	EXPECT_REMOVED(cached.translations + cached.walks + cached.maps + 2, bench_inv_all(&self->b));
+	EXPECT_REMOVED(cached.translations + cached.walks + cached.maps + 2,
+		       bench_inv_all(&self->b));
 	amdvi_cached(self->b.iommu, &cached);
 	EXPECT_EQ(0, cached.translations + cached.walks + cached.maps);
 }
@@ -203,7 +204,8 @@ TEST_F(cost, table_reads_of_nested_walks)
 		for (uint64_t gpa = 0x1000; gpa < 0x100000; gpa += 0x1000)
 			bench_map(&s2, gpa, spa + gpa - 0x1000, 12);
 		ASSERT_EQ(0, pgtable_init(&s1, &pgtable_x86_64, walks[i].guest, 0, &memory));
-		pgtable_map(&s1, IOVA, pages_alloc(&memory, 4096), 4096, PGTABLE_READ | PGTABLE_USER, 12);
+		pgtable_map(&s1, IOVA, pages_alloc(&memory, 4096), 4096,
+			    PGTABLE_READ | PGTABLE_USER, 12);
 		gcr3 = bench_alloc(&self->b, 4096);
 		bench_word(&self->b, gcr3)[1] = s1.root | AMDVI_GCR3_V;
 		bench_host_dte(dte, DOMAIN0, s2.root, walks[i].host);
@@ -575,7 +577,7 @@ static void change_device(struct bench *b)
 	bench_start_wait(b);
 }
 
-/* Device 00:00.0, whose entry is the first: blocked when it was read, let through in the meantime. */
+/* Device 00:00.0, whose entry is the first: blocked when it was read, no longer when it is used. */
 TEST_F(race, dte_read_before_invalidation)
 {
 	struct hw_request request = { .rid = 0, .addr = self->b.store, .access = HW_READ };
