@@ -77,8 +77,6 @@ static void answer(struct amd_iommu *iommu, uint16_t rid, uint32_t pasid, uint32
 	bool gn = pasid != HYP_NO_PASID;
 	uint64_t cmd[2];
 
-	if (FAULT("hyp.amdvi-prg-drops-pasid", "page responses carry no PASID"))
-		gn = false;
 	amdvi_cmd_complete_ppr_request(cmd, rid, gn, gn ? pasid : 0, group, code);
 	amd_queue(iommu, cmd);
 	/* A response is no state that anybody waits for; the next sync may find it done. */
@@ -97,6 +95,8 @@ static void request(struct amd_iommu *iommu, const uint64_t entry[2])
 	perm |= entry[0] & AMDVI_PPRLOG0_READ ? IOMMU_PGFAULT_PERM_READ : 0;
 	perm |= entry[0] & AMDVI_PPRLOG0_WRITE ? IOMMU_PGFAULT_PERM_WRITE : 0;
 	perm |= entry[0] & AMDVI_PPRLOG0_EXEC ? IOMMU_PGFAULT_PERM_EXEC : 0;
+	if (FAULT("hyp.amdvi-request-truncates-pasid", "PASID[19:16] of a page request is lost"))
+		pasid &= 0xffff;
 	pasid = entry[0] & AMDVI_PPRLOG0_GN ? pasid : HYP_NO_PASID;
 	rc = device ? hyp_report_fault(device, pasid, entry[1] & ~0xfffULL, perm, group, last) :
 		      -EINVAL;

@@ -21,13 +21,13 @@ FIXTURE_VARIANT(reports)
 
 FIXTURE_VARIANT_ADD(reports, rid) { .pasid = DMA_NO_PASID, .ats = true, .config.events = true };
 FIXTURE_VARIANT_ADD(reports, pasid) {
-	.pasid = 0x2345, .ats = true, .config = { .events = true, .glx = 1 },
+	.pasid = 0x22345, .ats = true, .config = { .events = true, .glx = 1 },
 };
 FIXTURE_VARIANT_ADD(reports, hw_rid) {
 	.pasid = DMA_NO_PASID, .ats = true, .config = { .events = true, .hw = true },
 };
 FIXTURE_VARIANT_ADD(reports, hw_pasid) {
-	.pasid = 0x2345, .ats = true, .config = { .events = true, .glx = 1, .hw = true },
+	.pasid = 0x22345, .ats = true, .config = { .events = true, .glx = 1, .hw = true },
 };
 
 FIXTURE_SETUP(reports)

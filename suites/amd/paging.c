@@ -173,6 +173,31 @@ TEST_F(paging, domain_id_used_again)
 	}
 }
 
+/* A device that nobody attached reaches nothing, at whatever address there is memory. */
+TEST_F(paging, never_attached)
+{
+	RULE("AMD-06");
+	uint64_t ram = ref_machine(&self->target)->mem.base + (8ULL << 20);
+
+	for (unsigned int i = 0; i < 2; i++)
+		EXPECT_EQ(VM_NOWHERE, read_at(&self->target, i, false, DMA_NO_PASID, ram));
+}
+
+/* One mapping of two pages, on both sides of a boundary */
+TEST_F(paging, unmapped_across_a_boundary)
+{
+	RULE("AMD-46");
+	ATTACH(0, DMA_NO_PASID, HWPT(0));
+	for (unsigned int first = 1; first < 16; first = 2 * first + 1) {
+		ASSERT_EQ(0, map(self, first, 0, 2));
+		SEES(0, DMA_NO_PASID, IOVA + first * PAGE, 0);
+		SEES(0, DMA_NO_PASID, IOVA + (first + 1) * PAGE, 1);
+		EXPECT_EQ(0, unmap(self, first, 2));
+		SEES_NOTHING(0, DMA_NO_PASID, IOVA + first * PAGE);
+		SEES_NOTHING(0, DMA_NO_PASID, IOVA + (first + 1) * PAGE);
+	}
+}
+
 /* Of a range, all of it and (by what the test depends on) nothing else */
 TEST_F(paging, ranges)
 {

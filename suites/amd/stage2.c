@@ -48,6 +48,25 @@ TEST_F(nested, unmapped_ranges)
 	REACHES(self->iova, spare_name(&self->vm, 0));
 }
 
+/* One mapping of two pages, on both sides of a boundary that is higher each time */
+TEST_F(nested, unmapped_across_a_boundary)
+{
+	RULE("AMD-46");
+	for (unsigned int shift = 13; shift < 24; shift++) {
+		uint64_t gpa = WINDOW + (1ULL << shift) - PAGE;
+
+		ASSERT_EQ(0, vm_s2_map(&self->vm, gpa, spare(&self->vm, 3), 2 * PAGE, S2_RW));
+		MAP(self->iova, gpa, PAGE);
+		MAP(self->iova + PAGE, gpa + PAGE, PAGE);
+		REACHES(self->iova, spare_name(&self->vm, 3));
+		REACHES(self->iova + PAGE, spare_name(&self->vm, 4));
+		EXPECT_EQ(0, vm_s2_unmap(&self->vm, gpa, 2 * PAGE));
+		REFUSED(self->iova);
+		REFUSED(self->iova + PAGE);
+		INVALIDATE(self->iova, 2 * PAGE, VM_LEAF_ONLY);
+	}
+}
+
 /* Every power of two is a page size of v1 tables: 16 KiB in one entry, four times. */
 TEST_F(nested, unmapped_large)
 {

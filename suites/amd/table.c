@@ -218,23 +218,28 @@ TEST_F(nested, domain_of_a_device_that_left)
 	vm_space_fini(&other);
 }
 
-/* The machine's DomainIDs are few here: the next VM gets those of the one that ended. */
+/*
+ * The next VM gets the DomainIDs of the one that ended. In its memory lies, where the first one had
+ * its page table, something that looks like one and is none.
+ */
 TEST_F(nested, domain_of_a_vm_that_ended)
 {
 	RULE("NEST-09");
-	for (unsigned int i = 0; i < 2; i++) {
-		MAP(self->iova, self->page[i], PAGE);
-		REACHES(self->iova, self->page[i]);
-		vm_space_fini(&self->space);
-		vm_close(&self->vm);
-		ASSERT_EQ(0, vm_open(&self->vm, &self->target, &self->vendor, 0));
-		ASSERT_EQ(0, vm_add_device(&self->vm, 0, variant->ats, &self->device));
-		ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, variant->pasid));
-		ASSERT_EQ(0, vm_attach(self->device, &self->space));
-		for (unsigned int n = 0; n < 4; n++)
-			self->page[n] = vm_page(&self->vm);
-		REFUSED(self->iova);
-	}
+	uint64_t iova = self->iova + 0x1a3 * PAGE, table, entry;
+
+	MAP(iova, self->page[0], PAGE);
+	REACHES(iova, self->page[0]);
+	table = *pgtable_entry(&self->space.stage1, iova, 1) & AMDVI_GPTE_ADDR;
+	entry = *pgtable_entry(&self->space.stage1, iova, 0);
+	vm_space_fini(&self->space);
+	vm_close(&self->vm);
+	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &self->vendor, 0));
+	ASSERT_EQ(0, vm_add_device(&self->vm, 0, variant->ats, &self->device));
+	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, variant->pasid));
+	ASSERT_EQ(0, vm_attach(self->device, &self->space));
+	((uint64_t *)pages_ptr(&self->vm.mem, table))[0x1a3] = entry;
+	REFUSED(iova);
+	((uint64_t *)pages_ptr(&self->vm.mem, table))[0x1a3] = 0;
 }
 
 /* INVALIDATE_IOMMU_ALL is all of this guest's: pages, directories, GCR3 entries; no ATC. */
