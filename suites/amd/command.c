@@ -188,7 +188,7 @@ TEST_F(nested, progress_at_a_time_out)
 
 TEST_F(nested, what_the_viommu_refuses)
 {
-	RULE("AMD-44");
+	RULE("AMD-64");
 	static const uint64_t bad[][2] = {
 		{ 0, 0 },
 		{ 0x1000000000000000, 0 },				/* COMPLETION_WAIT */
@@ -215,7 +215,7 @@ TEST_F(nested, what_the_viommu_refuses)
 
 TEST_F(nested, ids_that_mean_nothing)
 {
-	RULE("AMD-44");
+	RULE("AMD-64");
 	uint64_t cmd[2];
 	uint32_t num = 1;
 
@@ -234,7 +234,7 @@ TEST_F(nested, ids_that_mean_nothing)
 /* A nested page table takes commands about its own DomainID, as any of the group does. */
 TEST_F(nested, to_a_nested_page_table)
 {
-	RULE("AMD-43");
+	RULE("AMD-63");
 	uint64_t pages[2], iotlb[2], other[2];
 	uint32_t num = 1;
 
@@ -256,7 +256,7 @@ TEST_F(nested, to_a_nested_page_table)
 /* Entries of another length, and of another type; memory that is not there */
 TEST_F(nested, the_form_of_the_call)
 {
-	RULE("AMD-44");
+	RULE("AMD-64");
 	struct iommufd *iommufd = &self->vm.iommufd;
 	uint64_t longer[2][4] = {};
 	uint32_t num = 0, viommu = self->device->viommu_id;
@@ -286,7 +286,7 @@ TEST_F(nested, the_form_of_the_call)
 /* What a guest may not say about its devices */
 TEST_F(nested, device_table_entries_that_are_refused)
 {
-	RULE("AMD-45");
+	RULE("AMD-65");
 	static const struct { unsigned int word; uint64_t set; int rc; } bad[] = {
 		{ 0, 1ULL << 9, -EINVAL },			/* Mode: host tables of its own */
 		{ 0, 1ULL << 12, -EINVAL },
@@ -317,7 +317,7 @@ TEST_F(nested, device_table_entries_that_are_refused)
 /* Commands that ask for nothing here, between others */
 TEST_F(nested, commands_without_effect)
 {
-	RULE("AMD-44");
+	RULE("AMD-64");
 	struct guest_amdvi_list list = {};
 	uint32_t pasid = pasid_of(&self->space);
 

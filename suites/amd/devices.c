@@ -71,7 +71,7 @@ FIXTURE_TEARDOWN(devices)
 
 TEST_F(devices, remapped_page)
 {
-	RULE("AMD-43");
+	RULE("AMD-63");
 	MAP(self->iova, self->page[0], PAGE);
 	ALL_REACH(self->page[0]);
 	MAP(self->iova, self->page[1], PAGE);
@@ -82,7 +82,7 @@ TEST_F(devices, remapped_page)
 
 TEST_F(devices, unmapped_everything)
 {
-	RULE("AMD-43");
+	RULE("AMD-63");
 	MAP(self->iova, self->page[0], PAGE);
 	ALL_REACH(self->page[0]);
 	UNMAP(self->iova, PAGE);
@@ -127,7 +127,7 @@ TEST_F(devices, one_leaves_and_comes_back)
 /* A native list with everything for everybody in it, device by device */
 TEST_F(devices, one_list_for_all)
 {
-	RULE("AMD-43");
+	RULE("AMD-63");
 	struct guest_amdvi_list list = {};
 	uint32_t pasid = pasid_of(&self->space);
 

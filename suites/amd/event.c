@@ -66,7 +66,7 @@ static bool plain_read(FIXTURE_DATA(reports) *self, uint64_t iova)
 
 TEST_F(reports, fault_in_the_guests_table)
 {
-	RULE("AMD-48");
+	RULE("AMD-68");
 	uint64_t event[2];
 
 	EXPECT_EQ(-EAGAIN, vmm_amdvi_next_event(&self->vm, event));
@@ -83,7 +83,7 @@ TEST_F(reports, fault_in_the_guests_table)
 /* Guest physical memory that is not there is no fault that the guest's driver could mend. */
 TEST_F(reports, fault_below_the_guest_is_not_its_business)
 {
-	RULE("AMD-48");
+	RULE("AMD-68");
 	uint64_t event[2];
 
 	ASSERT_EQ(0, vm_map(&self->space, self->iova, WINDOW, PAGE, RW));
@@ -93,7 +93,7 @@ TEST_F(reports, fault_below_the_guest_is_not_its_business)
 
 TEST_F(reports, faults_the_guest_asked_not_to_hear_of)
 {
-	RULE("AMD-48");
+	RULE("AMD-68");
 	struct guest_amdvi_list list = {};
 	uint64_t event[2];
 
@@ -107,7 +107,7 @@ TEST_F(reports, faults_the_guest_asked_not_to_hear_of)
 
 TEST_F(reports, many_faults_in_order)
 {
-	RULE("AMD-48");
+	RULE("AMD-68");
 	uint64_t event[2];
 
 	for (unsigned int i = 0; i < 300; i++) {
@@ -134,7 +134,7 @@ static int respond(FIXTURE_DATA(reports) *self, unsigned int group, enum amdvi_p
 
 TEST_F(reports, page_request)
 {
-	RULE("AMD-49");
+	RULE("AMD-69");
 	uint64_t request[2], page = vm_page(&self->vm);
 
 	REQUEST(7, 0x3000);
@@ -157,7 +157,7 @@ TEST_F(reports, page_request)
 
 TEST_F(reports, page_request_that_fails)
 {
-	RULE("AMD-49");
+	RULE("AMD-69");
 	uint64_t request[2];
 
 	REQUEST(9, 0);
@@ -169,7 +169,7 @@ TEST_F(reports, page_request_that_fails)
 /* Groups are answered by their own index, in any order. */
 TEST_F(reports, page_requests_answered_out_of_order)
 {
-	RULE("AMD-49");
+	RULE("AMD-69");
 	uint64_t request[2];
 
 	for (unsigned int group = 1; group < 4; group++) {
@@ -188,7 +188,7 @@ TEST_F(reports, page_requests_answered_out_of_order)
 /* A request and an invalidation of the same page cross: neither loses the other. */
 TEST_F(reports, request_and_invalidation_cross)
 {
-	RULE("AMD-49");
+	RULE("AMD-69");
 	uint64_t request[2], pages[2] = { vm_page(&self->vm), vm_page(&self->vm) };
 
 	ASSERT_EQ(0, vm_map(&self->space, self->iova, pages[0], PAGE, RO));
@@ -230,7 +230,7 @@ FIXTURE_TEARDOWN(paging_requests)
 /* A PASID with nobody to take its requests, beside a RID that has somebody */
 TEST_F(paging_requests, request_that_nobody_takes)
 {
-	RULE("AMD-49");
+	RULE("AMD-69");
 	uint32_t fault_id, with, without;
 	struct iommu_hwpt_pgfault fault;
 	int fd;
@@ -260,7 +260,7 @@ TEST_F(paging_requests, request_that_nobody_takes)
 /* What is unanswered at detach is answered then. */
 TEST_F(paging_requests, detach_answers)
 {
-	RULE("AMD-49");
+	RULE("AMD-69");
 	uint32_t fault_id, hwpt;
 	int fd;
 

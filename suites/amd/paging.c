@@ -105,7 +105,7 @@ static int unmap(FIXTURE_DATA(paging) *self, unsigned int page, unsigned int cou
 
 TEST_F(paging, unmapped)
 {
-	RULE("AMD-46");
+	RULE("AMD-66");
 	uint32_t hwpt = HWPT(0);
 
 	for (unsigned int i = 0; i < 2; i++)
@@ -186,7 +186,7 @@ TEST_F(paging, never_attached)
 /* One mapping of two pages, on both sides of a boundary */
 TEST_F(paging, unmapped_across_a_boundary)
 {
-	RULE("AMD-46");
+	RULE("AMD-66");
 	ATTACH(0, DMA_NO_PASID, HWPT(0));
 	for (unsigned int first = 1; first < 16; first = 2 * first + 1) {
 		ASSERT_EQ(0, map(self, first, 0, 2));
@@ -201,7 +201,7 @@ TEST_F(paging, unmapped_across_a_boundary)
 /* Of a range, all of it and (by what the test depends on) nothing else */
 TEST_F(paging, ranges)
 {
-	RULE("AMD-46");
+	RULE("AMD-66");
 	static const struct { unsigned int first, count; } ranges[] = {
 		{ 3, 2 }, { 7, 2 }, { 15, 3 }, { 1, 15 }, { 0, 16 }, { 31, 1 },
 	};
@@ -227,7 +227,7 @@ TEST_F(paging, ranges)
 /* PASIDs beside the RID: each has a table, the device one tag for all. */
 TEST_F(paging, pasids)
 {
-	RULE("AMD-47");
+	RULE("AMD-67");
 	uint32_t hwpt[2], other;
 
 	if (!variant->v2) {	/* a v1 table is no table for a PASID */

@@ -51,7 +51,7 @@ TEST_F(nested, unmapped_ranges)
 /* One mapping of two pages, on both sides of a boundary that is higher each time */
 TEST_F(nested, unmapped_across_a_boundary)
 {
-	RULE("AMD-46");
+	RULE("AMD-66");
 	for (unsigned int shift = 13; shift < 24; shift++) {
 		uint64_t gpa = WINDOW + (1ULL << shift) - PAGE;
 
@@ -188,7 +188,7 @@ TEST_F(nested, every_pasid_of_the_device)
 /* A PASID that the guest took out of its table, and told nobody: its ATC entries are there yet. */
 TEST_F(nested, a_pasid_that_the_guest_forgot)
 {
-	RULE("AMD-42");
+	RULE("AMD-62");
 	struct vm_space lost;
 	uint64_t *entry;
 
@@ -245,7 +245,7 @@ static bool is_dirty(struct vm *vm, uint64_t gpa)
 /* Hardware sets D in the v1 table; software that clears it must make hardware look again. */
 TEST_F(nested, dirty_pages)
 {
-	RULE("AMD-40");
+	RULE("AMD-60");
 	ASSERT_EQ(0, window_map(&self->vm, 0, 0));
 	MAP(self->iova, WINDOW, PAGE);
 	EXPECT_TRUE(vm_write(self->device, &self->space, self->iova + 8, 1));
@@ -263,7 +263,7 @@ TEST_F(nested, dirty_pages)
 
 TEST_F(nested, dirty_only_what_was_written)
 {
-	RULE("AMD-40");
+	RULE("AMD-60");
 	uint64_t bitmap = 0;
 
 	ASSERT_EQ(0, __hwpt_set_dirty_tracking(&self->vm.iommufd, self->vm.parent,

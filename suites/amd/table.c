@@ -12,7 +12,7 @@ NESTED_VARIANTS_ALL;
 /* A GCR3 entry that changes: all that was cached of the PASID, directories included */
 TEST_F(nested, another_space_in_the_gcr3_table)
 {
-	RULE("AMD-41");
+	RULE("AMD-61");
 	struct vm_space other;
 
 	MAP(self->iova, self->page[0], PAGE);
@@ -28,7 +28,7 @@ TEST_F(nested, another_space_in_the_gcr3_table)
 /* The same by hand, so that the control can be seen */
 TEST_F(nested, gcr3_entry_until_its_invalidation)
 {
-	RULE("AMD-41");
+	RULE("AMD-61");
 	struct guest_amdvi *guest = guest_of(&self->vm);
 	struct guest_amdvi_list list = {};
 	uint32_t pasid = pasid_of(&self->space);
@@ -50,7 +50,7 @@ TEST_F(nested, gcr3_entry_until_its_invalidation)
 
 TEST_F(nested, detached)
 {
-	RULE("AMD-41");
+	RULE("AMD-61");
 	MAP(self->iova, self->page[0], PAGE);
 	REACHES(self->iova, self->page[0]);
 	EXPECT_EQ(0, vm_detach(self->device, &self->space));
@@ -173,7 +173,7 @@ TEST_F(nested, blocked_and_passed_through)
 /* One DomainID and one GCR3 table for two devices: one command for the IOMMU, one for each ATC */
 TEST_F(nested, two_devices_in_one_domain)
 {
-	RULE("AMD-43");
+	RULE("AMD-63");
 	struct guest_amdvi *guest = guest_of(&self->vm);
 	struct guest_amdvi_list list = {};
 	uint32_t pasid = pasid_of(&self->space);

@@ -70,7 +70,7 @@ static int restart(struct vm *vm)
 
 TEST_F(owned, queues_that_are_refused)
 {
-	RULE("AMD-50");
+	RULE("AMD-70");
 	struct iommufd *iommufd = &self->vm.iommufd;
 	uint32_t viommu = self->device->viommu_id, id, type = IOMMU_HW_QUEUE_TYPE_AMD_CMD;
 	uint64_t memory = pages_alloc(&self->vm.mem, 1 << 20);
@@ -92,7 +92,7 @@ TEST_F(owned, queues_that_are_refused)
 /* Memory that hardware reads cannot be unmapped. */
 TEST_F(owned, queue_memory_is_locked)
 {
-	RULE("AMD-50");
+	RULE("AMD-70");
 	EXPECT_EQ(-EBUSY, vm_s2_unmap(&self->vm, VM_RAM_BASE, VM_RAM_SIZE));
 	MAP(self->iova, self->page[0], PAGE);
 	REACHES(self->iova, self->page[0]);
@@ -100,7 +100,7 @@ TEST_F(owned, queue_memory_is_locked)
 
 TEST_F(owned, viommus_that_are_refused)
 {
-	RULE("AMD-50");
+	RULE("AMD-70");
 	struct amdvi_config no_viommu = { AMDVI_CONFIG };
 	struct ref_config config = { .iommu = &no_viommu };
 	struct iommu_viommu_amd data = { .flags = IOMMU_VIOMMU_AMD_HW };
@@ -136,7 +136,7 @@ TEST_F(owned, viommus_that_are_refused)
 /* COMPLETION_WAIT stores to guest physical memory, wherever that is now. */
 TEST_F(owned, store_follows_the_second_stage)
 {
-	RULE("AMD-51");
+	RULE("AMD-71");
 	struct guest_amdvi *guest = guest_of(&self->vm);
 	uint64_t *words[2] = { (uint64_t *)spare(&self->vm, 0), (uint64_t *)spare(&self->vm, 1) };
 	struct guest_amdvi_list list;
@@ -162,7 +162,7 @@ TEST_F(owned, store_follows_the_second_stage)
 /* An id that is not in the guest's table is an error of that guest; its buffer stops there. */
 TEST_F(owned, domain_that_is_not_in_the_table)
 {
-	RULE("AMD-52");
+	RULE("AMD-55");
 	struct guest_amdvi_list list = {};
 
 	MAP_THEN_REMAP(self->iova, self->page[0], self->page[1]);
@@ -180,7 +180,7 @@ TEST_F(owned, domain_that_is_not_in_the_table)
 
 TEST_F(owned, device_that_is_not_in_the_table)
 {
-	RULE("AMD-52");
+	RULE("AMD-55");
 	struct guest_amdvi_list list = {};
 	uint16_t real = self->target.devices[0].rid;
 
@@ -198,7 +198,7 @@ TEST_F(owned, device_that_is_not_in_the_table)
 /* A vDEVICE goes, and its name is given to another device: commands reach that one. */
 TEST_F(owned, name_of_a_device_moves)
 {
-	RULE("AMD-53");
+	RULE("AMD-73");
 	struct iommufd *iommufd = &self->vm.iommufd;
 	struct guest_amdvi_list list = {}, again = {};
 	uint16_t name = self->device->rid;
@@ -234,7 +234,7 @@ TEST_F(owned, name_of_a_device_moves)
 /* The same for a DomainID that no nested page table has any more */
 TEST_F(owned, domain_that_went)
 {
-	RULE("AMD-53");
+	RULE("AMD-73");
 	struct guest_amdvi_device *of = guest_amdvi_device(guest_of(&self->vm), self->device->rid);
 	struct guest_amdvi_list list = {};
 	uint16_t before = of->domain;
@@ -257,7 +257,7 @@ TEST_F(owned, domain_that_went)
 /* A device keeps the guest's commands waiting; the queue is taken away; nothing happens later. */
 TEST_F(owned, torn_down_with_commands_pending)
 {
-	RULE("AMD-54");
+	RULE("AMD-74");
 	struct endpoint_behaviour *behaviour = endpoint_behaviour(ref_endpoint(&self->target, 0));
 	struct guest_amdvi *guest = guest_of(&self->vm);
 	struct guest_amdvi_list list = {};
@@ -301,7 +301,7 @@ TEST_F(owned, silent_device)
 /* Commands that are the hypervisor's own */
 TEST_F(owned, commands_that_are_refused)
 {
-	RULE("AMD-52");
+	RULE("AMD-55");
 	static const unsigned int opcodes[] = { 0, AMDVI_RESET_VMMIO, AMDVI_INSERT_GUEST_EVENT, 15 };
 
 	for (unsigned int i = 0; i < 4; i++) {
@@ -321,7 +321,7 @@ TEST_F(owned, commands_that_are_refused)
 /* Guest ids are few: the next VM has that of the one that ended, and none of its names. */
 TEST_F(owned, guest_id_used_again)
 {
-	RULE("AMD-53");
+	RULE("AMD-73");
 	struct guest_amdvi_list list = {};
 
 	MAP(self->iova, self->page[0], PAGE);
@@ -340,7 +340,7 @@ TEST_F(owned, guest_id_used_again)
 /* The register page: heads and tails, of this guest only, and not beyond the page */
 TEST_F(owned, register_page)
 {
-	RULE("AMD-51");
+	RULE("AMD-71");
 	const struct target_ops *ops = self->target.ops;
 	uint64_t value = 0, doorbells = iommu_of(&self->vm)->doorbells;
 
@@ -359,7 +359,7 @@ TEST_F(owned, register_page)
 /* D in the v1 table is for what hardware itself stores for a guest, too. */
 TEST_F(owned, stores_of_hardware_are_dirty)
 {
-	RULE("AMD-40");
+	RULE("AMD-60");
 	struct guest_amdvi_list list;
 	uint64_t bitmap;
 
