@@ -40,21 +40,21 @@ static unsigned int level_shift(const struct smmuv3_half *half, int level)
 	return half->page_shift + (half->page_shift - 3) * (3 - level);
 }
 
-static bool read_descriptor(struct smmuv3_walk *walk, uint64_t pa, uint64_t *descriptor)
+static inline bool read_descriptor(struct smmuv3_walk *walk, uint64_t pa, uint64_t *descriptor)
 {
 	walk->reads++;
 	return !hw_read64(walk->smmu->iommu.mem, pa, descriptor);
 }
 
 /* Output address of a descriptor: where 52 bits do not fit, the top ones sit elsewhere (D8.3.1). */
-static uint64_t descriptor_addr(const struct smmuv3_half *half, uint64_t descriptor,
-				unsigned int shift)
+static inline uint64_t descriptor_addr(const struct smmuv3_half *half, uint64_t descriptor,
+				       unsigned int shift)
 {
 	uint64_t addr = descriptor & LPAE_ADDR;
 
-	if (half->wide && half->page_shift != 16)
+	if (__builtin_expect(half->wide && half->page_shift != 16, 0))
 		addr = (descriptor & SMMU_BITS(49, 12)) | smmu_get(SMMU_BITS(9, 8), descriptor) << 50;
-	else if (half->page_shift == 16 && half->wide)
+	else if (__builtin_expect(half->wide, 0))
 		addr |= smmu_get(SMMU_BITS(15, 12), descriptor) << 48;
 	return addr & ~((1ull << shift) - 1);
 }
@@ -71,17 +71,59 @@ static bool block_allowed(const struct smmuv3_half *half, int level)
 	}
 }
 
-static bool addr_too_big(const struct smmuv3_half *half, uint64_t addr)
+static inline bool addr_too_big(const struct smmuv3_half *half, uint64_t addr)
 {
 	return addr >> half->out_bits;
 }
 
-static uint64_t entry_index(const struct smmuv3_half *half, uint64_t addr, int level)
+/** struct place - of a walk: a table of @level, whose entries map 2^@shift bytes */
+struct place {
+	uint64_t table;
+	uint64_t mask;		/* of the index */
+	unsigned int shift;
+	int level;
+};
+
+static struct place place_at(const struct smmuv3_half *half, int level, uint64_t table)
 {
 	unsigned int shift = level_shift(half, level);
 	unsigned int bits = level == half->level ? half->bits - shift : half->page_shift - 3u;
 
-	return (addr >> shift) & ((1ull << bits) - 1);
+	return (struct place){
+		.table = table, .mask = (1ull << bits) - 1, .shift = shift, .level = level,
+	};
+}
+
+static inline void place_descend(const struct smmuv3_half *half, struct place *place,
+				 uint64_t table)
+{
+	unsigned int stride = half->page_shift - 3u;
+
+	place->table = table;
+	place->mask = (1ull << stride) - 1;
+	place->shift -= stride;
+	place->level++;
+}
+
+/* Where in its table the entry for @addr is */
+static inline uint64_t entry_offset(const struct place *place, uint64_t addr)
+{
+	return ((addr >> place->shift) & place->mask) * 8;
+}
+
+static inline bool is_table(const struct place *place, uint64_t descriptor)
+{
+	return place->level < 3 && (descriptor & (LPAE_VALID | LPAE_TABLE)) ==
+					   (LPAE_VALID | LPAE_TABLE);
+}
+
+/* Neither a table nor a leaf that may be at this level */
+static bool is_invalid(const struct smmuv3_half *half, const struct place *place,
+		       uint64_t descriptor)
+{
+	if (!(descriptor & LPAE_VALID))
+		return true;
+	return place->level == 3 ? !(descriptor & LPAE_TABLE) : !block_allowed(half, place->level);
 }
 
 static uint32_t entry_tag(const struct smmuv3_half *half, int level, unsigned int shift)
@@ -145,8 +187,20 @@ static void cache_table(struct smmuv3_walk *walk, enum smmuv3_cache cache,
 		.aux = table_ipa,
 	};
 
-	if (walk->caches && reg_get(walk->smmu->cr0) & SMMU_CR0_SMMUEN)
+	if (reg_get(walk->smmu->cr0) & SMMU_CR0_SMMUEN)
 		tlb_insert(walk->smmu->caches[cache], &entry, walk->generation[cache]);
+}
+
+static void set_leaf(const struct smmuv3_half *half, const struct place *place,
+		     uint64_t descriptor, uint64_t addr, struct smmuv3_result *result)
+{
+	result->out += addr & ((1ull << place->shift) - 1);
+	result->entry_shift = place->shift;
+	result->shift = place->shift;
+	if (descriptor & LPAE_CONTIGUOUS)
+		result->shift += lpae_contiguous(half->page_shift, place->level);
+	result->level = place->level;
+	result->tg = half->tg;
 }
 
 /* ---- Stage 2 ---- */
@@ -253,54 +307,44 @@ int smmuv3_walk_s2(struct smmuv3_walk *walk, uint64_t ipa, unsigned int access,
 		   unsigned int class, struct smmuv3_result *result)
 {
 	const struct smmuv3_half *half = &walk->context.s2_half;
+	struct place place = { 0 };
 	struct tlb_entry start;
-	uint64_t table, descriptor, pa;
-	unsigned int shift;
-	int level, again;
+	uint64_t descriptor, next, pa;
+	int again;
 
 	if (s2_cached(walk, ipa, access, class, result))
 		return -s2_denied(walk, result, access, class, ipa);
 	if (half->bits < 64 && ipa >> half->bits)
 		return -s2_fails(walk, EVENT_F_TRANSLATION, class, ipa);
-	level = half->level;
-	table = half->table;
-	if (find_table(walk, CACHE_S2_WALK, half, ipa, &start)) {
-		level = start.kind;
-		table = start.out;
-	}
+	if (find_table(walk, CACHE_S2_WALK, half, ipa, &start))
+		place = place_at(half, start.kind, start.out);
+	else
+		place = place_at(half, half->level, half->table);
 	for (;;) {
-		pa = table + entry_index(half, ipa, level) * 8;
+		pa = place.table + entry_offset(&place, ipa);
 		if (!read_descriptor(walk, pa, &descriptor))
 			return -s2_fails(walk, EVENT_F_WALK_EABT, class, pa);
-		shift = level_shift(half, level);
-		if (!(descriptor & LPAE_VALID))
-			return -s2_fails(walk, EVENT_F_TRANSLATION, class, ipa);
-		if (level == 3 || !(descriptor & LPAE_TABLE)) {
-			if (level == 3 ? !(descriptor & LPAE_TABLE) : !block_allowed(half, level))
-				return -s2_fails(walk, EVENT_F_TRANSLATION, class, ipa);
-			result->out = descriptor_addr(half, descriptor, shift);
-			if (addr_too_big(half, result->out))
+		if (is_table(&place, descriptor)) {
+			next = descriptor_addr(half, descriptor, half->page_shift);
+			if (addr_too_big(half, next))
 				return -s2_fails(walk, EVENT_F_ADDR_SIZE, class, ipa);
-			again = s2_leaf(walk, pa, descriptor, ipa, access, class, result);
-			if (again < 0)
-				return -1;
-			if (again)
-				continue;
-			break;
+			if (walk->caches)
+				cache_table(walk, CACHE_S2_WALK, half, place.level, ipa, next, 0, 0);
+			place_descend(half, &place, next);
+			continue;
 		}
-		table = descriptor_addr(half, descriptor, half->page_shift);
-		if (addr_too_big(half, table))
+		if (is_invalid(half, &place, descriptor))
+			return -s2_fails(walk, EVENT_F_TRANSLATION, class, ipa);
+		result->out = descriptor_addr(half, descriptor, place.shift);
+		if (addr_too_big(half, result->out))
 			return -s2_fails(walk, EVENT_F_ADDR_SIZE, class, ipa);
-		cache_table(walk, CACHE_S2_WALK, half, level, ipa, table, 0, 0);
-		level++;
+		again = s2_leaf(walk, pa, descriptor, ipa, access, class, result);
+		if (again <= 0)
+			break;
 	}
-	result->out += ipa & ((1ull << shift) - 1);
-	result->entry_shift = shift;
-	result->shift = shift;
-	if (descriptor & LPAE_CONTIGUOUS)
-		result->shift += lpae_contiguous(half->page_shift, level);
-	result->level = level;
-	result->tg = half->tg;
+	if (again < 0)
+		return -1;
+	set_leaf(half, &place, descriptor, ipa, result);
 	s2_cache(walk, ipa, class, half, result);
 	return 0;
 }
@@ -405,71 +449,85 @@ static uint8_t s1_hier(const struct smmuv3_half *half, uint64_t descriptor, uint
 	return hier;
 }
 
+/*
+ * The next table, as stage 1 names it: where it is in memory. If stage 2 has no place for it, the
+ * descriptor that was wanted is what the fault reports (7.3.13).
+ */
+static int s1_table(struct smmuv3_walk *walk, const struct smmuv3_half *half,
+		    const struct place *place, uint64_t addr, uint64_t ipa, uint64_t *table)
+{
+	if (table_in_pieces(walk, half))
+		return 0;
+	if (!table_pa(walk, ipa, HW_READ, table))
+		return 0;
+	walk->fault.ipa = ipa + entry_offset(place, addr);
+	return -1;
+}
+
+/* Where the walk begins; @ipa: the table as stage 1 names it */
+static int s1_begin(struct smmuv3_walk *walk, const struct smmuv3_half *half, uint64_t addr,
+		    struct place *place, uint64_t *ipa, uint8_t *hier)
+{
+	struct tlb_entry start;
+
+	if (find_table(walk, CACHE_S1_WALK, half, addr, &start)) {
+		*place = place_at(half, start.kind, start.out);
+		*ipa = start.aux;
+		*hier = start.perm;
+		return 0;
+	}
+	*place = place_at(half, half->level, 0);
+	*ipa = half->table;
+	*hier = 0;
+	return s1_table(walk, half, place, addr, *ipa, &place->table);
+}
+
 int smmuv3_walk_s1(struct smmuv3_walk *walk, uint64_t addr, bool write, bool priv,
 		   struct smmuv3_result *result)
 {
 	const struct smmuv3_half *half = &walk->context.s1_half[addr >> 55 & 1];
-	uint64_t top = addr >> 55 & 1 ? ~0ull : 0, table_ipa, table = 0, ipa, pa, descriptor;
-	struct tlb_entry start;
-	unsigned int shift;
-	uint8_t hier = 0;
-	int level, again;
+	uint64_t top = addr >> 55 & 1 ? ~0ull : 0, table_ipa, ipa, pa, descriptor, next;
+	struct place place;
+	uint8_t hier;
+	int again;
 
 	if (half->disabled || (addr ^ top) >> half->bits)
 		return -s1_fails(walk, EVENT_F_TRANSLATION);
-	level = half->level;
-	table_ipa = half->table;
-	if (find_table(walk, CACHE_S1_WALK, half, addr, &start)) {
-		level = start.kind;
-		table_ipa = start.aux;
-		table = start.out;
-		hier = start.perm;
-	} else if (!table_in_pieces(walk, half) &&
-		   table_pa(walk, table_ipa, HW_READ, &table)) {
-		/* Report the descriptor's address, not the table's. */
-		walk->fault.ipa = table_ipa + entry_index(half, addr, level) * 8;
+	if (s1_begin(walk, half, addr, &place, &table_ipa, &hier))
 		return -1;
-	}
 	for (;;) {
-		ipa = table_ipa + entry_index(half, addr, level) * 8;
-		pa = table + (ipa - table_ipa);
+		ipa = table_ipa + entry_offset(&place, addr);
+		pa = place.table + (ipa - table_ipa);
 		if (table_in_pieces(walk, half) && table_pa(walk, ipa, HW_READ, &pa))
 			return -1;
 		if (!read_descriptor(walk, pa, &descriptor))
 			return -smmuv3_walk_fails(walk, EVENT_F_WALK_EABT, false, EVENT_CLASS_TTD, pa);
-		shift = level_shift(half, level);
-		if (!(descriptor & LPAE_VALID))
-			return -s1_fails(walk, EVENT_F_TRANSLATION);
-		if (level == 3 || !(descriptor & LPAE_TABLE)) {
-			if (level == 3 ? !(descriptor & LPAE_TABLE) : !block_allowed(half, level))
-				return -s1_fails(walk, EVENT_F_TRANSLATION);
-			result->out = descriptor_addr(half, descriptor, shift);
-			if (addr_too_big(half, result->out))
+		if (is_table(&place, descriptor)) {
+			table_ipa = descriptor_addr(half, descriptor, half->page_shift);
+			if (addr_too_big(half, table_ipa))
 				return -s1_fails(walk, EVENT_F_ADDR_SIZE);
-			again = s1_leaf(walk, ipa, pa, descriptor, hier, write, priv, result);
-			if (again < 0)
+			hier = s1_hier(half, descriptor, hier);
+			next = 0;
+			place_descend(half, &place, 0);
+			if (s1_table(walk, half, &place, addr, table_ipa, &next))
 				return -1;
-			if (again)
-				continue;
-			break;
+			place.table = next;
+			if (walk->caches)
+				cache_table(walk, CACHE_S1_WALK, half, place.level - 1, addr, next,
+					    table_ipa, hier);
+			continue;
 		}
-		table_ipa = descriptor_addr(half, descriptor, half->page_shift);
-		if (addr_too_big(half, table_ipa))
+		if (is_invalid(half, &place, descriptor))
+			return -s1_fails(walk, EVENT_F_TRANSLATION);
+		result->out = descriptor_addr(half, descriptor, place.shift);
+		if (addr_too_big(half, result->out))
 			return -s1_fails(walk, EVENT_F_ADDR_SIZE);
-		hier = s1_hier(half, descriptor, hier);
-		level++;
-		if (!table_in_pieces(walk, half) && table_pa(walk, table_ipa, HW_READ, &table)) {
-			walk->fault.ipa = table_ipa + entry_index(half, addr, level) * 8;
-			return -1;
-		}
-		cache_table(walk, CACHE_S1_WALK, half, level - 1, addr, table, table_ipa, hier);
+		again = s1_leaf(walk, ipa, pa, descriptor, hier, write, priv, result);
+		if (again <= 0)
+			break;
 	}
-	result->out += addr & ((1ull << shift) - 1);
-	result->entry_shift = shift;
-	result->shift = shift;
-	if (descriptor & LPAE_CONTIGUOUS)
-		result->shift += lpae_contiguous(half->page_shift, level);
-	result->level = level;
-	result->tg = half->tg;
+	if (again < 0)
+		return -1;
+	set_leaf(half, &place, descriptor, addr, result);
 	return 0;
 }
