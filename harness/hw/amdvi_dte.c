@@ -7,26 +7,6 @@
 
 #include "amdvi_model.h"
 
-static struct dte_slot *slot_of(struct amdvi *amdvi, uint16_t device_id)
-{
-	return __atomic_load_n(&amdvi->dtes[device_id], __ATOMIC_ACQUIRE);
-}
-
-bool amdvi_dte_cached(struct amdvi *amdvi, uint16_t device_id, uint64_t dte[4])
-{
-	struct dte_slot *slot = slot_of(amdvi, device_id);
-	uint64_t state;
-
-	if (!slot)
-		return false;
-	state = __atomic_load_n(&slot->state, __ATOMIC_ACQUIRE);
-	if ((state & (DTE_CACHED | DTE_CHANGING)) != DTE_CACHED)
-		return false;
-	for (unsigned int i = 0; i < 4; i++)
-		dte[i] = __atomic_load_n(&slot->word[i], __ATOMIC_ACQUIRE);
-	return __atomic_load_n(&slot->state, __ATOMIC_RELAXED) == state;
-}
-
 /* Under dte_lock. The stores of the words may not be seen before CHANGING, nor after the end. */
 static void slot_write(struct dte_slot *slot, const uint64_t dte[4])
 {
@@ -88,7 +68,7 @@ enum dte_status amdvi_dte(struct amdvi *amdvi, uint16_t device_id, uint64_t dte[
 	uint64_t addr = (devtab & AMDVI_BASE_ADDR) + device_id * AMDVI_DTE_SIZE;
 	uint64_t generation;
 
-	if (amdvi_dte_cached(amdvi, device_id, dte))
+	if (amdvi_dte_cached(amdvi, device_id, dte, 4))
 		return DTE_OK;
 	generation = __atomic_load_n(&amdvi->dte_generation, __ATOMIC_SEQ_CST);
 	if ((device_id + 1U) * AMDVI_DTE_SIZE > size)
@@ -138,7 +118,7 @@ size_t amdvi_dte_remove_all(struct amdvi *amdvi)
 
 bool amdvi_dte_report(struct amdvi *amdvi, uint16_t device_id)
 {
-	struct dte_slot *slot = slot_of(amdvi, device_id);
+	struct dte_slot *slot = amdvi_dte_slot(amdvi, device_id);
 
 	return !slot || !__atomic_exchange_n(&slot->reported, true, __ATOMIC_RELAXED);
 }

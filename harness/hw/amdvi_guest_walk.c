@@ -84,17 +84,16 @@ static enum walk_status start(struct amdvi_walk *walk, uint64_t gva, unsigned in
 }
 
 static void keep_directory(struct amdvi_walk *walk, uint64_t gva, unsigned int level,
-			   const struct position *next)
+			   uint64_t table, uint8_t perm)
 {
 	unsigned int shift = AMDVI_LEVEL_SHIFT(level);
 	struct tlb_entry entry = {
 		.domain = walk->domain, .space = walk->pasid, .kind = KIND_GUEST_DIR(level),
-		.addr = gva & ~((1ULL << shift) - 1), .shift = shift, .perm = next->perm,
-		.out = next->table,
+		.addr = gva & ~((1ULL << shift) - 1), .shift = shift, .perm = perm,
+		.out = table,
 	};
 
-	if (!walk->amdvi->hw.freedom.no_walk_cache)
-		tlb_insert(walk->amdvi->walks, &entry, walk->walk_generation);
+	tlb_insert(walk->amdvi->walks, &entry, walk->walk_generation);
 }
 
 static uint8_t restrict_to(uint8_t perm, uint64_t entry)
@@ -213,8 +212,8 @@ static enum walk_status guest_walk(struct amdvi_walk *walk, uint64_t gva, unsign
 		at.perm = restrict_to(at.perm, entry);
 		if (at.level == 1 || entry & AMDVI_GPTE_PS)
 			return finish(walk, gva, gpa, entry, &at, page);
-		keep_directory(walk, gva, at.level,
-			       &(struct position){ entry & AMDVI_GPTE_ADDR, 0, at.perm });
+		if (!walk->amdvi->hw.freedom.no_walk_cache)
+			keep_directory(walk, gva, at.level, entry & AMDVI_GPTE_ADDR, at.perm);
 	}
 }
 

@@ -175,7 +175,7 @@ static uint64_t read_register(struct amdvi *amdvi, uint64_t offset)
 
 static void write_register(struct amdvi *amdvi, uint64_t offset, uint64_t mask, uint64_t written)
 {
-	uint64_t value = merge(read_register(amdvi, offset), mask, written);
+	uint64_t value = ~mask ? merge(read_register(amdvi, offset), mask, written) : written;
 	struct amdvi_unit *host = &amdvi->host;
 
 	switch (offset) {

@@ -163,6 +163,31 @@ static inline uint64_t amdvi_control(struct amdvi *amdvi)
 	return __atomic_load_n(&amdvi->control, __ATOMIC_ACQUIRE);
 }
 
+static inline struct dte_slot *amdvi_dte_slot(struct amdvi *amdvi, uint16_t device_id)
+{
+	return __atomic_load_n(&amdvi->dtes[device_id], __ATOMIC_ACQUIRE);
+}
+
+/**
+ * amdvi_dte_cached() - The hit path: the first @count words of an entry
+ * Return: true if they are cached, and were not changed while they were copied
+ */
+static inline bool amdvi_dte_cached(struct amdvi *amdvi, uint16_t device_id, uint64_t *dte,
+				    unsigned int count)
+{
+	struct dte_slot *slot = amdvi_dte_slot(amdvi, device_id);
+	uint64_t state;
+
+	if (__builtin_expect(!slot, 0))
+		return false;
+	state = __atomic_load_n(&slot->state, __ATOMIC_ACQUIRE);
+	if (__builtin_expect((state & (DTE_CACHED | DTE_CHANGING)) != DTE_CACHED, 0))
+		return false;
+	for (unsigned int i = 0; i < count; i++)
+		dte[i] = __atomic_load_n(&slot->word[i], __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&slot->state, __ATOMIC_RELAXED) == state;
+}
+
 /* amdvi.c */
 void amdvi_lock(struct amdvi *amdvi);
 void amdvi_unlock(struct amdvi *amdvi);
@@ -181,8 +206,6 @@ void amdvi_registers_reset(struct amdvi *amdvi);
 /* amdvi_dte.c */
 enum dte_status { DTE_OK, DTE_ILLEGAL, DTE_UNREADABLE };
 enum dte_status amdvi_dte(struct amdvi *amdvi, uint16_t device_id, uint64_t dte[4]);
-/** amdvi_dte_cached() - The hit path: true with a consistent copy in @dte */
-bool amdvi_dte_cached(struct amdvi *amdvi, uint16_t device_id, uint64_t dte[4]);
 size_t amdvi_dte_remove(struct amdvi *amdvi, uint16_t device_id);
 size_t amdvi_dte_remove_all(struct amdvi *amdvi);
 /** amdvi_dte_report() - DTE.SE: is this the first fault since the entry was cached? */
@@ -208,6 +231,8 @@ struct amdvi_walk {
 	bool quiet;
 	bool ats;
 	uint8_t access;
+	uint64_t accessed;	/* bits that a walk sets in host PTEs */
+	uint64_t dirty;
 	uint64_t iotlb_generation;
 	uint64_t walk_generation;
 	bool in_host;

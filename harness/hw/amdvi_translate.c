@@ -161,7 +161,7 @@ static enum hw_status no_answer(struct amdvi_walk *walk, const struct hw_request
 
 /* ---- Caches ---- */
 
-/* Does @entry answer it? Guests' tables may be relaxed without invalidation: a no is asked again. */
+/* Does @entry answer it? Guest tables may be relaxed without invalidation: a no is asked again. */
 static bool usable(const struct tlb_entry *entry, const struct hw_request *request)
 {
 	uint8_t access = request->access;
@@ -271,23 +271,19 @@ static enum hw_status walk_and_answer(struct amdvi *amdvi, const struct hw_reque
 	return HW_OK;
 }
 
-/* An entry answers: with its page, or with the refusal that it remembers. */
-static enum hw_status answer_cached(struct amdvi *amdvi, const struct hw_request *request,
-				    const struct tlb_entry *entry, const uint64_t dte[4],
+/* A refusal that an entry remembers is a fault like any other. */
+static enum hw_status refuse_cached(struct amdvi *amdvi, const struct hw_request *request,
+				    const struct tlb_entry *entry,
 				    struct hw_translation *translation)
 {
-	struct amdvi_page page = {
-		.pa = entry->out + (request->addr - entry->addr), .shift = entry->shift,
-		.perm = entry->perm, .flags = entry->flags,
-	};
 	bool absent = entry->flags & ENTRY_ABSENT;
 	struct amdvi_walk walk;
+	enum dte_status status;
+	uint64_t dte[4];
 
-	if (__builtin_expect(!absent && (request->type == HW_TRANSLATION_REQUEST ||
-	    !(request->access & (HW_READ | HW_WRITE) & ~entry->perm)), 1)) {
-		answer(amdvi, request, &page, translation);
-		return HW_OK;
-	}
+	status = amdvi_dte(amdvi, request->rid, dte);
+	if (status)
+		return dte_fault(amdvi, request, status);
 	amdvi_walk_begin(&walk, amdvi);
 	amdvi_walk_dte(&walk, dte);
 	walk.pasid = entry->space;
@@ -296,11 +292,20 @@ static enum hw_status answer_cached(struct amdvi *amdvi, const struct hw_request
 			 absent ? WALK_ABSENT : WALK_DENIED, translation);
 }
 
+static bool refuses(const struct tlb_entry *entry, const struct hw_request *request)
+{
+	return entry->flags & ENTRY_ABSENT ||
+	       (request->type != HW_TRANSLATION_REQUEST &&
+		request->access & (HW_READ | HW_WRITE) & ~entry->perm);
+}
+
+/* Two words of the DTE are enough for a hit: path, DomainID and I are in them. */
 enum hw_status amdvi_translate(struct hw_iommu *iommu, const struct hw_request *request,
 			       struct hw_translation *translation)
 {
 	struct amdvi *amdvi = amdvi_of(iommu);
 	struct tlb_entry entry;
+	struct amdvi_page page;
 	uint64_t dte[4];
 	uint32_t pasid;
 	enum path path;
@@ -310,16 +315,21 @@ enum hw_status amdvi_translate(struct hw_iommu *iommu, const struct hw_request *
 		       pass_through(request, translation);
 	if (request->type == HW_TRANSLATED)
 		return translated(amdvi, request, translation);
-	if (!amdvi_dte_cached(amdvi, request->rid, dte) && amdvi_dte(amdvi, request->rid, dte))
+	if (!amdvi_dte_cached(amdvi, request->rid, dte, 2) && amdvi_dte(amdvi, request->rid, dte))
 		return walk_and_answer(amdvi, request, translation);
 	path = path_of(dte, request, &pasid);
-	if (path != PATH_HOST && path != PATH_GUEST)
+	if ((path != PATH_HOST && path != PATH_GUEST) ||
+	    (request->type == HW_TRANSLATION_REQUEST && !(dte[1] & AMDVI_DTE1_I)) ||
+	    !find(amdvi, dte, path == PATH_GUEST, pasid, request, &entry))
 		return walk_and_answer(amdvi, request, translation);
-	if (request->type == HW_TRANSLATION_REQUEST && !(dte[1] & AMDVI_DTE1_I))
-		return walk_and_answer(amdvi, request, translation);
-	if (!find(amdvi, dte, path == PATH_GUEST, pasid, request, &entry))
-		return walk_and_answer(amdvi, request, translation);
-	return answer_cached(amdvi, request, &entry, dte, translation);
+	if (__builtin_expect(refuses(&entry, request), 0))
+		return refuse_cached(amdvi, request, &entry, translation);
+	page = (struct amdvi_page){
+		.pa = entry.out + (request->addr - entry.addr), .shift = entry.shift,
+		.perm = entry.perm, .flags = entry.flags,
+	};
+	answer(amdvi, request, &page, translation);
+	return HW_OK;
 }
 
 /* ---- What the IOMMU does for itself ---- */

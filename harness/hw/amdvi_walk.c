@@ -13,10 +13,23 @@ void amdvi_walk_begin(struct amdvi_walk *walk, struct amdvi *amdvi)
 	};
 }
 
+/* A and D of the host table: DTE.HAD says what, CONTROL[HADUpdate] whether. */
+static void accessed_and_dirty(struct amdvi_walk *walk)
+{
+	const struct amdvi_config *config = &walk->amdvi->config;
+	unsigned int had = amdvi_get(walk->dte[0], AMDVI_DTE0_HAD);
+
+	if (!had || amdvi_get(amdvi_control(walk->amdvi), AMDVI_CONTROL_HAD_UPDATE) != 3)
+		return;
+	walk->accessed = config->ha ? AMDVI_PTE_A : 0;
+	walk->dirty = had == 3 && config->hd ? AMDVI_PTE_D : 0;
+}
+
 void amdvi_walk_dte(struct amdvi_walk *walk, const uint64_t dte[4])
 {
 	walk->dte = dte;
 	walk->domain = amdvi_get(dte[1], AMDVI_DTE1_DOMAIN_ID);
+	accessed_and_dirty(walk);
 }
 
 void amdvi_walk_end(struct amdvi_walk *walk)
@@ -63,9 +76,10 @@ enum walk_status amdvi_set_bits(struct amdvi_walk *walk, uint64_t pa, uint64_t *
 	return WALK_OK;
 }
 
+/* IR and IW are side by side, as HW_READ and HW_WRITE are. */
 static uint8_t permissions(uint64_t entry)
 {
-	return (entry & AMDVI_PTE_IR ? HW_READ : 0) | (entry & AMDVI_PTE_IW ? HW_WRITE : 0);
+	return entry >> 61 & (HW_READ | HW_WRITE);
 }
 
 /* Where the walk stands: at the table of @level at @table, with the permissions so far. */
@@ -89,12 +103,12 @@ static bool skipped_bits_clear(uint64_t gpa, unsigned int level, unsigned int ne
 /* From the directory entry nearest the leaf that is cached, or from the root. */
 static void start(struct amdvi_walk *walk, uint64_t gpa, struct position *at)
 {
-	unsigned int mode = amdvi_get(walk->dte[0], AMDVI_DTE0_MODE);
+	unsigned int mode = amdvi_get(walk->dte[0], AMDVI_DTE0_MODE), top = mode;
 	struct tlb_entry dir;
 
-	for (unsigned int level = 2; level <= mode; level++) {
-		if (walk->amdvi->hw.freedom.no_walk_cache)
-			break;
+	if (walk->amdvi->hw.freedom.no_walk_cache)
+		top = 0;
+	for (unsigned int level = 2; level <= top; level++) {
 		if (!tlb_lookup(walk->amdvi->walks, walk->domain, HOST_SPACE,
 				KIND_HOST_DIR(level), gpa, &dir) ||
 		    !skipped_bits_clear(gpa, level, dir.aux))
@@ -116,8 +130,7 @@ static void keep_directory(struct amdvi_walk *walk, uint64_t gpa, unsigned int l
 		.out = next->table, .aux = next->level,
 	};
 
-	if (!walk->amdvi->hw.freedom.no_walk_cache)
-		tlb_insert(walk->amdvi->walks, &entry, walk->walk_generation);
+	tlb_insert(walk->amdvi->walks, &entry, walk->walk_generation);
 }
 
 /* log2 of the size that a PTE stands for; 0: no size that may stand at this level */
@@ -136,18 +149,6 @@ static unsigned int leaf_shift(uint64_t entry, unsigned int level)
 	       shift < 52 ? shift : 0;
 }
 
-/* A and D of the host table: DTE.HAD says what, CONTROL[HADUpdate] whether. */
-static uint64_t bits_to_set(struct amdvi_walk *walk, uint8_t access)
-{
-	const struct amdvi_config *config = &walk->amdvi->config;
-	unsigned int had = amdvi_get(walk->dte[0], AMDVI_DTE0_HAD);
-
-	if (amdvi_get(amdvi_control(walk->amdvi), AMDVI_CONTROL_HAD_UPDATE) != 3)
-		return 0;
-	return (had && config->ha ? AMDVI_PTE_A : 0) |
-	       (had == 3 && config->hd && access & HW_WRITE ? AMDVI_PTE_D : 0);
-}
-
 static enum walk_status finish(struct amdvi_walk *walk, uint64_t gpa, uint64_t pa, uint64_t entry,
 			       const struct position *at, uint8_t access, bool limit,
 			       struct amdvi_page *page)
@@ -163,18 +164,20 @@ static enum walk_status finish(struct amdvi_walk *walk, uint64_t gpa, uint64_t p
 		access &= at->perm;
 	if (access & ~at->perm)
 		return WALK_DENIED;
-	bits = bits_to_set(walk, access);
+	bits = walk->accessed | (access & HW_WRITE ? walk->dirty : 0);
 	if (walk->quiet && bits & ~entry)
 		return WALK_DENIED;	/* not for a guess */
-	status = amdvi_set_bits(walk, pa, &entry, bits);
-	if (status)
-		return status;
+	if (bits & ~entry) {
+		status = amdvi_set_bits(walk, pa, &entry, bits);
+		if (status)
+			return status;
+	}
 	*page = (struct amdvi_page){
 		.pa = (entry & AMDVI_PTE_ADDR & ~mask) | (gpa & mask),
 		.shift = shift, .perm = at->perm,
 		.flags = entry & AMDVI_PTE_U ? ENTRY_UNTRANSLATED : 0,
 	};
-	if (at->perm & HW_WRITE && bits_to_set(walk, HW_WRITE) & AMDVI_PTE_D & ~entry)
+	if (at->perm & HW_WRITE && walk->dirty & ~entry)
 		page->flags |= ENTRY_CLEAN;
 	return WALK_OK;
 }
@@ -201,7 +204,8 @@ static enum walk_status host_walk(struct amdvi_walk *walk, uint64_t gpa, uint8_t
 			return finish(walk, gpa, pa, entry, &at, access, limit, page);
 		if (next.level >= at.level)
 			return WALK_RESERVED;
-		keep_directory(walk, gpa, at.level, &next);
+		if (!walk->amdvi->hw.freedom.no_walk_cache)
+			keep_directory(walk, gpa, at.level, &next);
 		if (!skipped_bits_clear(gpa, at.level, next.level))
 			return WALK_ABSENT;
 	}
