@@ -166,6 +166,30 @@ TEST_F(nested, bad_command_of_a_guest)
 	STILL_REACHES(self->iova + PAGE, self->page[0]);
 }
 
+/* The same where it is the hypervisor that refuses a command, or gives up on a device */
+TEST_F(nested, head_stands_at_what_failed)
+{
+	RULE("NEST-05");
+	struct guest_amdvi *guest = guest_of(&self->vm);
+	struct guest_amdvi_list list = {}, silent = {};
+	uint32_t pasid = pasid_of(&self->space), begin = guest->tail;
+
+	guest_amdvi_pages(&list, self->space.domain, pasid, self->iova, PAGE, true);
+	guest_amdvi_pages(&list, self->space.domain, pasid, self->iova, PAGE, true);
+	list.c[1][0] |= AMDVI_BIT(20);
+	guest_amdvi_pages(&list, self->space.domain, pasid, self->iova, PAGE, true);
+	EXPECT_NE(0, vm_amd_run(&self->vm, &list));
+	EXPECT_EQ(begin + AMDVI_LOG_ENTRY_SIZE, vm_amd_head(&self->vm));
+	vmm_amdvi(&self->vm)->stopped = false;
+	guest->tail = begin = vm_amd_head(&self->vm);
+	endpoint_behaviour(ref_endpoint(&self->target, 0))->drop_invalidates = true;
+	guest_amdvi_pages(&silent, self->space.domain, pasid, self->iova, PAGE, true);
+	atc(&silent, self->device, pasid, self->iova, PAGE);
+	guest_amdvi_pages(&silent, self->space.domain, pasid, self->iova, PAGE, true);
+	EXPECT_EQ(-ETIMEDOUT, vm_amd_run(&self->vm, &silent));
+	EXPECT_EQ(begin + AMDVI_LOG_ENTRY_SIZE, vm_amd_head(&self->vm));
+}
+
 /* A device that does not answer: what was before it in the list is done, and is counted. */
 TEST_F(nested, progress_at_a_time_out)
 {
