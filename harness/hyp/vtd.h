@@ -42,7 +42,9 @@ struct vtd_queue {
 /**
  * struct vtd_iommu - one remapping unit
  * @dids: bit map of domain ids that are in use, or may still have something cached
- * @submitting: page requests that arrive now must wait
+ * @prq_pending: page requests arrived while they had to wait: a submission or another request is
+ *	under way (@submitting, @servicing)
+ * @dead: the queue runs and does not answer
  */
 struct vtd_iommu {
 	struct vtd *vtd;
@@ -54,6 +56,8 @@ struct vtd_iommu {
 	uint64_t prq;
 	bool prq_pending;
 	bool submitting;
+	bool servicing;
+	bool dead;
 	uint64_t *dids;
 	unsigned int did_count;
 };
@@ -144,7 +148,8 @@ void vtd_queue_fini(struct vtd_iommu *iommu);
 /**
  * vtd_submit() - Execute @count descriptors (VTD_BATCH at most) and wait until they are complete
  * @wait_flags: for the wait descriptor, besides SW
- * Return: 0; -ETIMEDOUT: a device did not answer, and is fenced now; -EIO: refused
+ * Return: 0; -ETIMEDOUT: a device did not answer, and is fenced now; -EIO: refused, or the
+ * queue itself does not answer
  */
 int vtd_submit(struct vtd_iommu *iommu, const uint64_t (*descriptors)[4], unsigned int count,
 	       uint64_t wait_flags);

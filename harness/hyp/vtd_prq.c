@@ -49,28 +49,37 @@ static void request(struct vtd_iommu *iommu, const uint64_t *d)
 		respond(iommu, rid, d[0] & VTD_PRQ_PP, pasid, group, VTD_RESPONSE_INVALID);
 }
 
-void vtd_prq_service(struct vtd_iommu *iommu)
+/* Room first: an answer to a request may bring the next one. */
+static void take_all(struct vtd_iommu *iommu)
 {
 	const uint8_t *queue = pages_ptr(&iommu->vtd->hyp->pages, iommu->prq);
-	uint64_t head, tail;
+	uint64_t head = vtd_read(iommu, VTD_PQH_REG, 8);
 
-	iommu->prq_pending = true;
-	if (!iommu->prq || iommu->submitting)
-		return;
-	iommu->prq_pending = false;
 	vtd_write(iommu, VTD_PRS_REG, 4, VTD_PRS_PPR);
-	head = vtd_read(iommu, VTD_PQH_REG, 8);
-	while (head != (tail = vtd_read(iommu, VTD_PQT_REG, 8))) {
+	for (unsigned int bound = 4 * PRQ_BYTES / PRQ_ENTRY;
+	     bound && head != vtd_read(iommu, VTD_PQT_REG, 8); bound--) {
 		uint64_t d[4];
 
 		for (unsigned int i = 0; i < 4; i++)
 			d[i] = ((const uint64_t *)(queue + head))[i];
 		head = (head + PRQ_ENTRY) % PRQ_BYTES;
-		/* Room first: an answer to this request may bring the next one. */
 		vtd_write(iommu, VTD_PQH_REG, 8, head);
 		request(iommu, d);
 	}
 	vtd_write(iommu, VTD_PRS_REG, 4, VTD_PRS_PRO);
+}
+
+void vtd_prq_service(struct vtd_iommu *iommu)
+{
+	iommu->prq_pending = iommu->prq;
+	if (iommu->submitting || iommu->servicing)
+		return;
+	iommu->servicing = true;
+	while (iommu->prq_pending) {
+		iommu->prq_pending = false;
+		take_all(iommu);
+	}
+	iommu->servicing = false;
 }
 
 /* A wait with PD completes when all page requests of before are in the queue (6.5.2.9). */

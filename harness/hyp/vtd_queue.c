@@ -110,6 +110,7 @@ static int time_out(struct vtd_iommu *iommu, const uint64_t (*descriptors)[4], u
 static int attempt(struct vtd_iommu *iommu, const uint64_t (*descriptors)[4], unsigned int count,
 		   uint64_t wait_flags)
 {
+	struct platform *platform = iommu->vtd->hyp->platform;
 	struct vtd_queue *queue = &iommu->queue;
 	uint64_t wait[4];
 	uint32_t errors;
@@ -128,9 +129,11 @@ static int attempt(struct vtd_iommu *iommu, const uint64_t (*descriptors)[4], un
 	if (FAULT("hyp.vtd-no-wait", "the queue is given work, but nobody waits until it is done"))
 		return 0;
 	while (!complete(queue)) {
-		if (platform_wait(iommu->vtd->hyp->platform, complete_or_error, iommu,
-				  VTD_WAIT_BOUND))
-			return time_out(iommu, descriptors, count);
+		if (platform_wait(platform, complete_or_error, iommu, VTD_WAIT_BOUND)) {
+			/* Not at rest after all that time: it will not be better the next time. */
+			iommu->dead = platform->ops->relax(platform);
+			return -EIO;
+		}
 		errors = vtd_read(iommu, VTD_FSTS_REG, 4);
 		/* A completion nobody waits for changes nothing: the real one is still missing. */
 		if (errors & VTD_FSTS_ICE)
@@ -149,6 +152,8 @@ int vtd_submit(struct vtd_iommu *iommu, const uint64_t (*descriptors)[4], unsign
 	bool outer = !iommu->submitting;
 	int rc, first_rc;
 
+	if (iommu->dead)
+		return -EIO;
 	iommu->submitting = true;
 	first_rc = rc = attempt(iommu, descriptors, count, wait_flags);
 	/*
@@ -159,6 +164,10 @@ int vtd_submit(struct vtd_iommu *iommu, const uint64_t (*descriptors)[4], unsign
 		rc = attempt(iommu, descriptors, count, wait_flags);
 	if (outer)
 		iommu->submitting = false;
+	if (outer && iommu->prq_pending &&
+	    !FAULT("hyp.vtd-prq-lost-while-waiting",
+		   "page requests that arrive during an invalidation are not looked at"))
+		vtd_prq_service(iommu);
 	if (first_rc == -ETIMEDOUT &&
 	    FAULT("hyp.vtd-time-out-is-success", "an invalidation time-out is retried, then forgotten"))
 		return 0;

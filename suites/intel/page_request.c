@@ -208,6 +208,33 @@ TEST_F(page_request, answer_and_invalidation_cross)
 	REACHES(IOVA, self->page[1]);
 }
 
+/* The device asks while the hypervisor waits for hardware: that must not be overlooked. */
+static void ask_now(void *arg)
+{
+	FIXTURE_DATA(page_request) *self = arg;
+	struct hw_page_request request = {
+		.has_pasid = self->space.pasid != DMA_NO_PASID,
+		.pasid = guest_pasid(&self->space), .addr = IOVA, .index = GROUP, .last = true,
+		.access = HW_READ,
+	};
+
+	endpoint_page_request(ref_endpoint(&self->target, 0), &request);
+}
+
+TEST_F(page_request, asked_during_an_invalidation)
+{
+	uint64_t request[4];
+
+	RULE("VTD-48");
+	self->target.ops->waiting(&self->target, ask_now, self);
+	INVALIDATE(IOVA, PAGE, VM_LEAF_ONLY);
+	ASSERT_EQ(0, vmm_vtd_next_request(&self->vm, request));
+	ASSERT_EQ(0, respond(self, request, VTD_RESPONSE_SUCCESS));
+	EXPECT_EQ(VTD_RESPONSE_SUCCESS, answer(self, 0, GROUP));
+	ASSERT_EQ(0, ask(self, 0, GROUP + 1, false));
+	EXPECT_EQ(0, vmm_vtd_next_request(&self->vm, request));
+}
+
 /* More requests than the hypervisor's queue holds, none of them looked at in between */
 TEST_F(page_request, more_than_the_queue_holds)
 {
