@@ -120,28 +120,35 @@ static enum hw_status translated(struct amdvi *amdvi, const struct hw_request *r
 
 /* ---- Answers ---- */
 
-static void answer(struct amdvi *amdvi, const struct hw_request *request,
-		   const struct amdvi_page *page, struct hw_translation *translation)
+/* Later writes of a device with an ATC do not come by here: no W before D is set. */
+static uint8_t permissions_for_atc(const struct hw_request *request, uint8_t perm, uint8_t flags)
 {
-	uint8_t perm = page->perm & (HW_READ | HW_WRITE);
+	uint8_t granted = perm & (HW_READ | HW_WRITE);
 
-	if (request->type == HW_TRANSLATION_REQUEST) {
-		if (page->perm & HW_PRIV && !(request->access & HW_PRIV))
-			perm = 0;
-		if (request->access & HW_EXEC)
-			perm |= page->perm & HW_EXEC;
-		/* Later writes of the device do not come by here: no W before D is set. */
-		if (page->flags & ENTRY_CLEAN &&
-		    !FAULT("amdvi.ats-clean-write", "W is granted though D is not set"))
-			perm &= ~HW_WRITE;
-	}
+	if (perm & HW_PRIV && !(request->access & HW_PRIV))
+		granted = 0;
+	if (request->access & HW_EXEC)
+		granted |= perm & HW_EXEC;
+	if (flags & ENTRY_CLEAN &&
+	    !FAULT("amdvi.ats-clean-write", "W is granted though D is not set"))
+		granted &= ~HW_WRITE;
+	return granted;
+}
+
+static inline enum hw_status answer(struct amdvi *amdvi, const struct hw_request *request,
+				    uint64_t pa, uint8_t shift, uint8_t perm, uint8_t flags,
+				    struct hw_translation *translation)
+{
 	*translation = (struct hw_translation){
-		.pa = page->pa, .shift = page->shift, .perm = perm,
-		.untranslated_only = page->flags & ENTRY_UNTRANSLATED,
+		.pa = pa, .shift = shift, .perm = perm & (HW_READ | HW_WRITE),
+		.untranslated_only = flags & ENTRY_UNTRANSLATED,
 	};
-	if (hw_trace_wants_dma(amdvi->hw.trace))
+	if (__builtin_expect(request->type == HW_TRANSLATION_REQUEST, 0))
+		translation->perm = permissions_for_atc(request, perm, flags);
+	if (__builtin_expect(hw_trace_wants_dma(amdvi->hw.trace), 0))
 		amdvi_trace(amdvi, "translation of %#llx for %#llx: %#llx size 2^%llu perm %llu",
-			    request->addr, request->rid, page->pa, page->shift, perm);
+			    request->addr, request->rid, pa, shift, translation->perm);
+	return HW_OK;
 }
 
 static enum hw_status no_answer(struct amdvi_walk *walk, const struct hw_request *request,
@@ -267,8 +274,7 @@ static enum hw_status walk_and_answer(struct amdvi *amdvi, const struct hw_reque
 	if (freedom_take(&amdvi->hw.freedom, amdvi->hw.freedom.prefetch))
 		prefetch_neighbour(&walk, request->addr, guest);
 	amdvi_walk_end(&walk);
-	answer(amdvi, request, &page, translation);
-	return HW_OK;
+	return answer(amdvi, request, page.pa, page.shift, page.perm, page.flags, translation);
 }
 
 /* A refusal that an entry remembers is a fault like any other. */
@@ -305,7 +311,6 @@ enum hw_status amdvi_translate(struct hw_iommu *iommu, const struct hw_request *
 {
 	struct amdvi *amdvi = amdvi_of(iommu);
 	struct tlb_entry entry;
-	struct amdvi_page page;
 	uint64_t dte[4];
 	uint32_t pasid;
 	enum path path;
@@ -324,12 +329,8 @@ enum hw_status amdvi_translate(struct hw_iommu *iommu, const struct hw_request *
 		return walk_and_answer(amdvi, request, translation);
 	if (__builtin_expect(refuses(&entry, request), 0))
 		return refuse_cached(amdvi, request, &entry, translation);
-	page = (struct amdvi_page){
-		.pa = entry.out + (request->addr - entry.addr), .shift = entry.shift,
-		.perm = entry.perm, .flags = entry.flags,
-	};
-	answer(amdvi, request, &page, translation);
-	return HW_OK;
+	return answer(amdvi, request, entry.out + (request->addr - entry.addr), entry.shift,
+		      entry.perm, entry.flags, translation);
 }
 
 /* ---- What the IOMMU does for itself ---- */
