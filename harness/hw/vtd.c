@@ -88,6 +88,7 @@ static bool vtd_step(struct hw_iommu *iommu)
 		vtd_queue_abort_waits(vtd);
 		any = true;
 	}
+	vtd_registers_step(vtd);
 	vtd_queue_step(vtd);
 	any |= vtd_queue_run(vtd);
 	any |= vtd_queue_busy(vtd);

@@ -200,6 +200,8 @@ static inline void vtd_set64(struct vtd *vtd, unsigned int offset, uint64_t valu
 }
 
 void vtd_registers_reset(struct vtd *vtd);
+/** vtd_registers_step() - Is an invalidation by register drained? Then it is done. */
+void vtd_registers_step(struct vtd *vtd);
 uint64_t vtd_mmio_read(struct hw_iommu *iommu, uint64_t offset, unsigned int size);
 void vtd_mmio_write(struct hw_iommu *iommu, uint64_t offset, unsigned int size, uint64_t value);
 

@@ -323,7 +323,8 @@ static bool execute_one(struct vtd *vtd)
 			forget(vtd, i);
 			return true;
 		}
-		if (!skip && !freedom->reorder && !FAULT("vtd.fence-ignored", "Behind a fence"))
+		if (!skip && !freedom->reorder &&
+		    !FAULT("vtd.fence-ignored", "Descriptors behind a wait with FN run ahead of it"))
 			break;
 	}
 	return false;

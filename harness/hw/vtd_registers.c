@@ -131,7 +131,7 @@ static void context_command(struct vtd *vtd, uint64_t value)
 	vtd_set64(vtd, VTD_CCMD_REG, command | VTD_PUT(VTD_CCMD_CAIG, granularity));
 }
 
-static void iotlb_done(struct vtd *vtd)
+void vtd_registers_step(struct vtd *vtd)
 {
 	uint64_t command = vtd_get64(vtd, VTD_IOTLB_OFFSET);
 
@@ -166,7 +166,7 @@ static void iotlb_command(struct vtd *vtd, uint64_t value)
 	command &= ~VTD_IOTLB_IAIG;
 	vtd_set64(vtd, VTD_IOTLB_OFFSET, command | VTD_PUT(VTD_IOTLB_IAIG, granularity));
 	vtd->iotlb_busy = true;
-	iotlb_done(vtd);
+	vtd_registers_step(vtd);
 }
 
 /* IQE and ITE hold the queue up until software clears them (6.5.2.10, 6.5.2.11). */
@@ -314,7 +314,7 @@ uint64_t vtd_mmio_read(struct hw_iommu *iommu, uint64_t offset, unsigned int siz
 		return 0;
 	pthread_mutex_lock(&vtd->lock);
 	if (offset / 8 == VTD_IOTLB_OFFSET / 8)
-		iotlb_done(vtd);
+		vtd_registers_step(vtd);
 	value = size == 8 ? vtd_get64(vtd, offset) : vtd_get32(vtd, offset);
 	pthread_mutex_unlock(&vtd->lock);
 	return value;
