@@ -115,6 +115,21 @@ TEST_F(nested, whole_address_space)
 	REACHES(self->iova + 5 * SIZE_1G, self->page[3]);
 }
 
+/* Writes that were translated by the old entry have landed when the guest hears of the end. */
+TEST_F(nested, invalidation_waits_for_a_write_in_flight)
+{
+	struct late_write late = { self->device, 10 };
+	uint64_t *word = (uint64_t *)pages_ptr(&self->vm.mem, self->page[0]) + 1;
+
+	RULE("VTD-14");
+	MAP(self->iova, self->page[0], PAGE);
+	HOLD_WRITE(&late, self->iova + 8, 0x1234);
+	MAP(self->iova, self->page[1], PAGE);
+	INVALIDATE(self->iova, PAGE, VM_LEAF_ONLY);
+	EXPECT_EQ(0x1234, *word);
+	REACHES(self->iova, self->page[1]);
+}
+
 /* ---- Large pages ---- */
 
 TEST_F(nested, remapped_2m_page)

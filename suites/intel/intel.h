@@ -45,4 +45,27 @@ static inline uint32_t guest_pasid(const struct vm_space *space)
 	return space->pasid == DMA_NO_PASID ? 0 : space->pasid;
 }
 
+/** struct late_write - a DMA write in flight that lands when software has waited for @moments */
+struct late_write {
+	struct vm_device *device;
+	unsigned int moments;
+};
+
+static inline void late_write(void *arg)
+{
+	struct late_write *late = arg;
+	struct target *target = late->device->vm->target;
+
+	if (late->moments--)
+		target->ops->waiting(target, late_write, late);
+	else
+		vm_write_finish(late->device);
+}
+
+/* Hold a write of @_value to @_iova in flight, to land while software waits; @_late: a variable */
+#define HOLD_WRITE(_late, _iova, _value) do { \
+	ASSERT_TRUE(vm_write_start((_late)->device, &self->space, _iova, _value)); \
+	self->target.ops->waiting(&self->target, late_write, _late); \
+} while (0)
+
 #endif

@@ -107,19 +107,14 @@ TEST_F(nested, detached_while_used)
 	REFUSED(self->iova);
 }
 
-static void finish_write(void *arg)
-{
-	vm_write_finish(arg);
-}
-
 TEST_F(nested, detach_waits_for_a_write_in_flight)
 {
+	struct late_write late = { self->device, 10 };
 	uint64_t *word = (uint64_t *)pages_ptr(&self->vm.mem, self->page[0]) + 1;
 
 	RULE("VTD-14");
 	MAP(self->iova, self->page[0], PAGE);
-	ASSERT_TRUE(vm_write_start(self->device, &self->space, self->iova + 8, 0x1234));
-	self->target.ops->waiting(&self->target, finish_write, self->device);
+	HOLD_WRITE(&late, self->iova + 8, 0x1234);
 	ASSERT_EQ(0, vm_detach(self->device, &self->space));
 	EXPECT_EQ(0x1234, *word);
 }

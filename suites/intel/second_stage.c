@@ -170,20 +170,15 @@ TEST_F(nested, permission_of_both_stages)
 }
 
 /* A write that was translated before the unmap lands before the unmap returns, or never. */
-static void finish_write(void *arg)
-{
-	vm_write_finish(arg);
-}
-
 TEST_F(nested, unmap_waits_for_a_write_in_flight)
 {
+	struct late_write late = { self->device, 10 };
 	uint64_t *word = (uint64_t *)spare(self, 0) + 1;
 
 	RULE("VTD-14");
 	PLUG(0);
 	MAP(self->iova, HOT, PAGE);
-	ASSERT_TRUE(vm_write_start(self->device, &self->space, self->iova + 8, 0x1234));
-	self->target.ops->waiting(&self->target, finish_write, self->device);
+	HOLD_WRITE(&late, self->iova + 8, 0x1234);
 	UNPLUG();
 	EXPECT_EQ(0x1234, *word);	/* the unmap waited, and what it waited for is done */
 }
