@@ -234,6 +234,8 @@ static uint32_t narrow_read(struct smmuv3 *smmu, uint64_t offset)
 
 static void narrow_write(struct smmuv3 *smmu, uint64_t offset, uint32_t value)
 {
+	uint32_t mask;
+
 	switch (offset) {
 	case SMMU_CR0:
 		cr0_write(smmu, value);
@@ -242,8 +244,9 @@ static void narrow_write(struct smmuv3 *smmu, uint64_t offset, uint32_t value)
 		smmu->cr1 = value & SMMU_BITS(11, 0);
 		break;
 	case SMMU_CR2:
-		reg_set(smmu->cr2, value & (SMMU_CR2_RECINVSID | SMMU_CR2_PTM | SMMU_CR2_REC_CFG_ATS |
-					    (smmu->config.hyp ? SMMU_CR2_E2H : 0)));
+		mask = SMMU_CR2_RECINVSID | SMMU_CR2_PTM | SMMU_CR2_REC_CFG_ATS |
+		       (smmu->config.hyp ? SMMU_CR2_E2H : 0);
+		reg_set(smmu->cr2, value & mask);
 		break;
 	case SMMU_GBPA:
 		if (value & SMMU_GBPA_UPDATE)
@@ -307,7 +310,7 @@ static uint64_t mmio_read(struct hw_iommu *iommu, uint64_t offset, unsigned int 
 	pthread_mutex_lock(&smmu->lock);
 	wide = offset < SMMU_REGISTERS_SIZE ? wide_register(smmu, offset) : NULL;
 	if (offset >= SMMUV3_CMDQV_OFFSET)
-		value = smmu->cmdqv ? smmuv3_cmdqv_read(smmu, offset - SMMUV3_CMDQV_OFFSET, size) : 0;
+		value = smmuv3_cmdqv_read(smmu, offset - SMMUV3_CMDQV_OFFSET, size);
 	else if (wide)
 		value = size == 8 ? *wide : (uint32_t)(*wide >> (offset & 4 ? 32 : 0));
 	else
@@ -340,12 +343,10 @@ static void mmio_write(struct hw_iommu *iommu, uint64_t offset, unsigned int siz
 	struct smmuv3 *smmu = to_smmuv3(iommu);
 
 	pthread_mutex_lock(&smmu->lock);
-	if (offset >= SMMUV3_CMDQV_OFFSET) {
-		if (smmu->cmdqv)
-			smmuv3_cmdqv_write(smmu, offset - SMMUV3_CMDQV_OFFSET, size, value);
-	} else if (offset < SMMU_REGISTERS_SIZE) {
+	if (offset >= SMMUV3_CMDQV_OFFSET)
+		smmuv3_cmdqv_write(smmu, offset - SMMUV3_CMDQV_OFFSET, size, value);
+	else if (offset < SMMU_REGISTERS_SIZE)
 		register_write(smmu, offset, size, value);
-	}
 	pthread_mutex_unlock(&smmu->lock);
 }
 

@@ -109,7 +109,7 @@ void smmuv3_ats_complete(struct hw_iommu *iommu, uint16_t rid, uint32_t itags, u
 			continue;
 		itags &= ~(1u << ats->itag);
 		if (++ats->got < expected &&
-		    !FAULT("smmuv3.atc-first-completion", "one completion is enough whatever CC says"))
+		    !FAULT("smmuv3.atc-first-completion", "one completion is enough for any CC"))
 			continue;
 		smmu_trace(smmu, "ats completed rid %#llx itag %llu", rid, ats->itag);
 		finish(smmu, ats, false);

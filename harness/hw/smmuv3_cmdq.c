@@ -161,7 +161,7 @@ static bool sync_timed_out(struct smmuv3 *smmu, struct smmuv3_cmdq *cmdq)
 	if (!cmdq->ats_timed_out)
 		return false;
 	cmdq->ats_timed_out = false;
-	if (FAULT("smmuv3.atc-timeout-is-done", "an ATS invalidation that timed out counts as done"))
+	if (FAULT("smmuv3.atc-timeout-is-done", "an ATS invalidation that times out is done"))
 		return false;
 	cmdq->sync = SYNC_NONE;
 	fails(smmu, cmdq, SMMU_CERROR_ATC_INV_SYNC);
@@ -303,7 +303,7 @@ void smmuv3_cmdq_enable(struct smmuv3 *smmu, struct smmuv3_cmdq *cmdq, bool enab
 		smmuv3_cmdq_run(smmu, cmdq);
 }
 
-/** smmuv3_cmdq_flush() - All that a queue that is off still owes happens now, time-outs forgotten */
+/** smmuv3_cmdq_flush() - What a queue that is off still owes happens now; time-outs are forgotten */
 void smmuv3_cmdq_flush(struct smmuv3 *smmu, struct smmuv3_cmdq *cmdq)
 {
 	for (unsigned int class = CLASS_ATS; class < CLASSES; class++)

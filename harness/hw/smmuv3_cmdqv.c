@@ -8,7 +8,7 @@
  * and the StreamID of a CMD_ATC_INV is looked up in SID_MATCH and replaced by SID_REPLACE.
  *
  * What the Linux driver does not show is decided here: a command that is not legal, a StreamID that
- * does not match, and a CMD_SYNC that signals are CERROR_ILL; the interface's interrupt is a message.
+ * does not match, and a CMD_SYNC that signals are CERROR_ILL; the interrupt is a message.
  */
 #include <stdlib.h>
 
@@ -351,7 +351,8 @@ static void vintf_write(struct smmuv3 *smmu, unsigned int index, unsigned int re
 	struct vintf *vintf = &smmu->cmdqv->vintfs[index];
 
 	if (reg == VINTF_CONFIG) {
-		vintf->config = value & (VINTF_CONFIG_EN | VINTF_CONFIG_VMID | VINTF_CONFIG_HYP_OWN);
+		vintf->config = value & (VINTF_CONFIG_EN | VINTF_CONFIG_VMID |
+					 VINTF_CONFIG_HYP_OWN);
 		vintf_update(smmu, index);
 	} else if (reg >= VINTF_SID_MATCH(0) && reg < VINTF_SID_MATCH(smmu->cmdqv->sid_count)) {
 		vintf->sid_match[(reg - VINTF_SID_MATCH(0)) / 4] = value;
@@ -406,8 +407,10 @@ static uint64_t read32(struct smmuv3 *smmu, uint64_t offset)
 
 	if (offset < CMDQV_VINTF(0))
 		return global_read(smmu, offset);
+	if (offset < CMDQV_VCMDQ_PAGE0(0) && vintf >= smmu->cmdqv->vintf_count)
+		return 0;
 	if (offset < CMDQV_VCMDQ_PAGE0(0))
-		return vintf < smmu->cmdqv->vintf_count ? vintf_read(smmu, vintf, offset & 0xff) : 0;
+		return vintf_read(smmu, vintf, offset & 0xff);
 	vcmdq = vcmdq_at(smmu, offset, &reg, &page);
 	if (!vcmdq)
 		return 0;
@@ -443,13 +446,18 @@ static void write32(struct smmuv3 *smmu, uint64_t offset, uint32_t value)
 
 uint64_t smmuv3_cmdqv_read(struct smmuv3 *smmu, uint64_t offset, unsigned int size)
 {
-	uint64_t value = (uint32_t)read32(smmu, offset);
+	uint64_t value;
 
+	if (!smmu->cmdqv)
+		return 0;
+	value = (uint32_t)read32(smmu, offset);
 	return size == 8 ? value | read32(smmu, offset + 4) << 32 : value;
 }
 
 void smmuv3_cmdqv_write(struct smmuv3 *smmu, uint64_t offset, unsigned int size, uint64_t value)
 {
+	if (!smmu->cmdqv)
+		return;
 	write32(smmu, offset, value);
 	if (size == 8)
 		write32(smmu, offset + 4, value >> 32);

@@ -42,7 +42,7 @@ struct scope {
 	bool leaf;
 };
 
-/* What the commands of all VMIDs leave alone, what a hint exempts, what is a piece of another size */
+/* What commands of all VMIDs leave alone, what a hint exempts, pieces of another size */
 struct keep {
 	bool el1_only;
 	bool all_el2;
@@ -96,8 +96,8 @@ static struct scope widened(const struct scope *scope, unsigned int shift)
 }
 
 /*
- * Leaf entries, and intermediate ones unless @leaf. A leaf that is cached in pieces (a stage-1 block
- * on stage-2 pages) goes with all its pieces: they all hold the same translation table entry.
+ * Leaf entries, and intermediate ones unless @leaf. A leaf that is cached in pieces (a block on
+ * stage-2 pages) goes with all its pieces: they all hold the same translation table entry.
  */
 static void remove_stage(struct smmuv3 *smmu, unsigned int stage, const struct scope *scope,
 			 struct keep filter)
@@ -468,8 +468,8 @@ static const struct command commands[256] = {
 	  "queue %lld prefetch_addr %#llx %#llx", prefetch },
 	[CMD_CFGI_STE] = { CLASS_CONFIG, { F_OP | CMD0_SID, F_LEAF }, 0, false, false,
 	  "queue %lld cfgi_ste sid %#llx leaf %llu", cfgi_ste },
-	[CMD_CFGI_STE_RANGE] = { CLASS_CONFIG, { F_OP | CMD0_SID, CMD1_CFGI_RANGE }, 0, false, false,
-	  "queue %lld cfgi_ste_range sid %#llx range %llu", cfgi_ste_range },
+	[CMD_CFGI_STE_RANGE] = { CLASS_CONFIG, { F_OP | CMD0_SID, CMD1_CFGI_RANGE }, 0, false,
+	  false, "queue %lld cfgi_ste_range sid %#llx range %llu", cfgi_ste_range },
 	[CMD_CFGI_CD] = { CLASS_CONFIG, { F_OP | CMD0_SSID | CMD0_SID, F_LEAF }, S1P, false, false,
 	  "queue %lld cfgi_cd sid %#llx leaf %llu ssid %llu", cfgi_cd },
 	[CMD_CFGI_CD_ALL] = { CLASS_CONFIG, { F_OP | CMD0_SID, 0 }, S1P, false, false,
@@ -503,8 +503,8 @@ static const struct command commands[256] = {
 	[CMD_ATC_INV] = { CLASS_ATS, { F_OP | F_SUB | CMD0_ATC_GLOBAL | CMD0_SID, CMD1_ADDR |
 	  CMD1_ATC_SIZE }, SMMU_IDR0_ATS, true, false,
 	  "queue %lld atc_inv sid %#llx range %#llx ssid %#llx", smmuv3_ats_invalidate },
-	[CMD_PRI_RESP] = { CLASS_NOW, { F_OP | F_SUB | CMD0_SID, CMD1_PRI_PRGINDEX | CMD1_PRI_RESP },
-	  SMMU_IDR0_PRI, false, false, "queue %lld pri_resp sid %#llx response %#llx", pri_resp },
+	[CMD_PRI_RESP] = { CLASS_NOW, { F_OP | F_SUB | CMD0_SID, CMD1_PRI_PRGINDEX |
+	  CMD1_PRI_RESP }, SMMU_IDR0_PRI, false, false, "queue %lld pri_resp sid %#llx response %#llx", pri_resp },
 	[CMD_RESUME] = { CLASS_NOW, { F_OP | CMD0_SID | CMD0_RESUME_RETRY | CMD0_RESUME_ABORT,
 	  CMD1_RESUME_STAG }, 0, false, false, "queue %lld resume sid %#llx stag %#llx", resume },
 	[CMD_STALL_TERM] = { CLASS_NOW, { F_OP | CMD0_SID, 0 }, 0, false, false,

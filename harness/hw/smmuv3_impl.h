@@ -56,7 +56,7 @@ enum smmuv3_cache {
 /* tlb_entry.tag: the translation table entry it stands for */
 #define TAG_TG		SMMU_BITS(1, 0)		/* CMD_TLBI_TG_* */
 #define TAG_LEVEL	SMMU_BITS(4, 2)		/* level + 1 */
-#define TAG_SHIFT	SMMU_BITS(11, 5)	/* log2 of its size, the cached piece may be smaller */
+#define TAG_SHIFT	SMMU_BITS(11, 5)	/* log2 of its size; what is cached may be less */
 
 /* ---- Configuration ---- */
 
@@ -347,7 +347,8 @@ enum smmuv3_lookup { LOOKUP_TRANSLATE, LOOKUP_STE_ONLY };
 
 static inline uint64_t smmuv3_key(uint16_t sid, bool ssv, uint32_t ssid, enum smmuv3_lookup lookup)
 {
-	return 1ull << 63 | (uint64_t)lookup << 40 | (uint64_t)sid << 21 | (uint64_t)ssv << 20 | ssid;
+	return 1ull << 63 | (uint64_t)lookup << 40 | (uint64_t)sid << 21 | (uint64_t)ssv << 20 |
+	       ssid;
 }
 
 static inline struct smmuv3_slot *smmuv3_slot(struct smmuv3 *smmu, uint64_t key)

@@ -7,7 +7,7 @@
 
 /* ---- Interrupts and global errors ---- */
 
-/** smmuv3_msi() - A write of 32 bits: to the interrupt controller, or to memory that software polls */
+/** smmuv3_msi() - Write 32 bits, to the interrupt controller or to memory that software polls */
 void smmuv3_msi(struct smmuv3 *smmu, uint64_t addr, uint32_t data)
 {
 	if (!addr)

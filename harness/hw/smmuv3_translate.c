@@ -55,7 +55,7 @@ static void make_event(const struct smmuv3_walk *walk, const struct hw_request *
 		words[3] = fault->ipa & EVENT3_IPA;
 }
 
-/* What becomes of a request that failed: terminated, with or without a record, or stalled (3.12). */
+/* What becomes of a request that failed: terminated, with a record or without, or stalled (3.12) */
 static enum hw_status fail(struct smmuv3_walk *walk, const struct hw_request *request,
 			   struct hw_translation *translation)
 {
@@ -72,11 +72,11 @@ static enum hw_status fail(struct smmuv3_walk *walk, const struct hw_request *re
 	if (fault->event && fault->event <= EVENT_C_BAD_STE)
 		merge = true;
 	make_event(walk, request, words);
-	smmu_trace(walk->smmu, "fault event %#llx sid %#llx addr %#llx stage %llu class %llu ipa %#llx",
+	smmu_trace(walk->smmu, "fault %#llx sid %#llx addr %#llx stage %llu class %llu ipa %#llx",
 		   fault->event, request->rid, request->addr, fault->s2 + 1, fault->class,
 		   fault->ipa);
 	if (related && request->type == HW_UNTRANSLATED && stage->on && stage->stall &&
-	    !FAULT("smmuv3.stall-terminates", "a fault of the stall model terminates the request")) {
+	    !FAULT("smmuv3.stall-terminates", "the stall model terminates requests")) {
 		token = smmuv3_stall(walk->smmu, request->rid, words);
 		if (token >= 0) {
 			translation->token = token;
@@ -394,6 +394,13 @@ static inline bool fast_context(struct smmuv3 *smmu, const struct hw_request *re
 	return reg_get(slot->seq) == seq;
 }
 
+/* Global entries serve their own ASET only (3.17.1). */
+static inline bool wrong_aset(const struct tlb_entry *entry, uint64_t flags)
+{
+	return entry->flags & ENTRY_GLOBAL &&
+	       !(entry->flags & ENTRY_ASET) != !(flags & CONTEXT_ASET);
+}
+
 enum fast { FAST_HIT, FAST_MISS, FAST_UNDECIDED };
 
 /* A hit that decides by itself. A refusal goes the long way. */
@@ -412,8 +419,7 @@ static enum fast fast_hit(struct smmuv3 *smmu, const struct hw_request *request,
 	if (freedom_take(&smmu->iommu.freedom, smmu->iommu.freedom.evict))
 		return FAST_MISS;
 	if (cache == CACHE_S1) {
-		/* Global entries serve their own ASET only (3.17.1). */
-		if (entry.flags & ENTRY_GLOBAL && !(entry.flags & ENTRY_ASET) == !!(flags & CONTEXT_ASET))
+		if (wrong_aset(&entry, flags))
 			return FAST_MISS;
 		perm = entry.perm;
 		if (is_privileged(&context, request))
@@ -435,13 +441,14 @@ static enum fast fast_hit(struct smmuv3 *smmu, const struct hw_request *request,
 }
 
 /*
- * A hit that refuses is a hit too: permissions are cached like addresses. Also answers ATS requests,
- * that take what is granted.
+ * A hit that refuses is a hit too: permissions are cached like addresses. ATS requests come here as
+ * well, that take what is granted.
  */
 static bool slow_hit(struct smmuv3 *smmu, const struct hw_request *request,
 		     struct hw_translation *translation, enum hw_status *status)
 {
-	struct smmuv3_result s1 = { .shift = 63, .perm = 077 }, s2 = { .shift = 63, .perm = PERM_ALL };
+	struct smmuv3_result s1 = { .shift = 63, .perm = 077 };
+	struct smmuv3_result s2 = { .shift = 63, .perm = PERM_ALL };
 	bool ats = request->type == HW_TRANSLATION_REQUEST, priv;
 	enum smmuv3_cache cache;
 	struct tlb_entry entry;
@@ -451,7 +458,8 @@ static bool slow_hit(struct smmuv3 *smmu, const struct hw_request *request,
 
 	smmuv3_walk_init(&walk, smmu);
 	if (smmuv3_config_lookup(&walk, request, LOOKUP_TRANSLATE) ||
-	    !(walk.context.s1.on || walk.context.s2.on) || (ats && walk.context.eats == STE_EATS_NONE))
+	    !(walk.context.s1.on || walk.context.s2.on) ||
+	    (ats && walk.context.eats == STE_EATS_NONE))
 		return false;
 	cache = walk.context.s1.on ? CACHE_S1 : CACHE_S2;
 	addr = cache == CACHE_S1 ? input_addr(walk.context.flags, request->addr) : request->addr;
@@ -461,8 +469,7 @@ static bool slow_hit(struct smmuv3 *smmu, const struct hw_request *request,
 		return false;
 	if (freedom_take(&smmu->iommu.freedom, smmu->iommu.freedom.evict))
 		return false;
-	if (entry.flags & ENTRY_GLOBAL &&
-	    !(entry.flags & ENTRY_ASET) == !!(walk.context.flags & CONTEXT_ASET))
+	if (wrong_aset(&entry, walk.context.flags))
 		return false;
 	need = needed(&walk.context, request);
 	priv = is_privileged(&walk.context, request);

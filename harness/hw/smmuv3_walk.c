@@ -53,7 +53,8 @@ static inline uint64_t descriptor_addr(const struct smmuv3_half *half, uint64_t 
 	uint64_t addr = descriptor & LPAE_ADDR;
 
 	if (__builtin_expect(half->wide && half->page_shift != 16, 0))
-		addr = (descriptor & SMMU_BITS(49, 12)) | smmu_get(SMMU_BITS(9, 8), descriptor) << 50;
+		addr = (descriptor & SMMU_BITS(49, 12)) |
+		       smmu_get(SMMU_BITS(9, 8), descriptor) << 50;
 	else if (__builtin_expect(half->wide, 0))
 		addr |= smmu_get(SMMU_BITS(15, 12), descriptor) << 48;
 	return addr & ~((1ull << shift) - 1);
@@ -329,7 +330,8 @@ int smmuv3_walk_s2(struct smmuv3_walk *walk, uint64_t ipa, unsigned int access,
 			if (addr_too_big(half, next))
 				return -s2_fails(walk, EVENT_F_ADDR_SIZE, class, ipa);
 			if (walk->caches)
-				cache_table(walk, CACHE_S2_WALK, half, place.level, ipa, next, 0, 0);
+				cache_table(walk, CACHE_S2_WALK, half, place.level, ipa, next,
+					    0, 0);
 			place_descend(half, &place, next);
 			continue;
 		}
@@ -501,7 +503,8 @@ int smmuv3_walk_s1(struct smmuv3_walk *walk, uint64_t addr, bool write, bool pri
 		if (table_in_pieces(walk, half) && table_pa(walk, ipa, HW_READ, &pa))
 			return -1;
 		if (!read_descriptor(walk, pa, &descriptor))
-			return -smmuv3_walk_fails(walk, EVENT_F_WALK_EABT, false, EVENT_CLASS_TTD, pa);
+			return -smmuv3_walk_fails(walk, EVENT_F_WALK_EABT, false,
+						  EVENT_CLASS_TTD, pa);
 		if (is_table(&place, descriptor)) {
 			table_ipa = descriptor_addr(half, descriptor, half->page_shift);
 			if (addr_too_big(half, table_ipa))

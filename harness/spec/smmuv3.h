@@ -138,7 +138,7 @@ static const uint8_t smmu_address_bits[8] = { 32, 36, 40, 42, 44, 48, 52, 52 };
 #define  SMMU_IRQ_CTRL_PRIQ		SMMU_BIT(1)
 #define  SMMU_IRQ_CTRL_EVENTQ		SMMU_BIT(2)
 
-#define SMMU_GERROR			0x60	/* 6.3.19, 7.5; active where it differs from GERRORN */
+#define SMMU_GERROR			0x60	/* 6.3.19, 7.5; active where not as GERRORN */
 #define SMMU_GERRORN			0x64
 #define  SMMU_GERROR_CMDQ_ERR		SMMU_BIT(0)
 #define  SMMU_GERROR_EVENTQ_ABT_ERR	SMMU_BIT(2)
@@ -264,8 +264,8 @@ static inline bool smmu_queue_full(uint32_t prod, uint32_t cons, unsigned int lo
 #define  STE_STRW_EL2			2
 #define STE1_SHCFG			SMMU_BITS(45, 44)
 #define  STE_SHCFG_INCOMING		1
-#define STE1_PRIVCFG			SMMU_BITS(49, 48)	/* 0/1 incoming, 2 user, 3 privileged */
-#define STE1_INSTCFG			SMMU_BITS(51, 50)	/* 0/1 incoming, 2 data, 3 instruction */
+#define STE1_PRIVCFG			SMMU_BITS(49, 48)	/* 2 user, 3 privileged */
+#define STE1_INSTCFG			SMMU_BITS(51, 50)	/* 2 data, 3 instruction */
 
 #define STE2_S2VMID			SMMU_BITS(15, 0)
 #define STE2_S2T0SZ			SMMU_BITS(37, 32)
@@ -346,7 +346,7 @@ static inline bool smmu_queue_full(uint32_t prod, uint32_t cons, unsigned int lo
 /* VMSAv8-64 descriptors (DDI 0487 D8.3). Levels as the architecture numbers them: 3 is a page. */
 
 #define LPAE_VALID			SMMU_BIT(0)
-#define LPAE_TABLE			SMMU_BIT(1)	/* level 0..2: table, not block; level 3: page */
+#define LPAE_TABLE			SMMU_BIT(1)	/* level 0..2: no block; level 3: page */
 #define LPAE_ADDR			SMMU_BITS(47, 12)
 #define LPAE_ATTRINDX			SMMU_BITS(4, 2)	/* stage 1 */
 #define LPAE_MEMATTR			SMMU_BITS(5, 2)	/* stage 2 */
@@ -754,7 +754,7 @@ static inline void smmuv3_cmd_sync(uint64_t c[2], unsigned int cs, uint64_t msi_
 #define  VCMDQ_GERRORN			0x14
 #define   VCMDQ_GERROR_CMDQ_ERR		SMMU_BIT(0)
 #define CMDQV_VCMDQ_PAGE1(_q)		(0x20000 + 0x80 * (_q))
-#define  VCMDQ_BASE			0x00	/* 64 bits: address [47:5], log2 of the size [4:0] */
+#define  VCMDQ_BASE			0x00	/* 64 bits: address, log2 of the size */
 #define   VCMDQ_BASE_ADDR		SMMU_BITS(47, 5)
 #define   VCMDQ_BASE_LOG2SIZE		SMMU_BITS(4, 0)
 #define  VCMDQ_CONS_INDX_BASE		0x08

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ATS invalidation by an SMMUv3 (IHI 0070 3.9.1, 4.5.1), on bare hardware: forms of CMD_ATC_INV, its
- * order with TLB invalidation, time-outs.
+ * ATS invalidation by an SMMUv3 (IHI 0070 3.9.1, 4.5.1), on bare hardware: forms of CMD_ATC_INV,
+ * its order with TLB invalidation, time-outs.
  */
 #include "bench.h"
 
@@ -64,7 +64,7 @@ static void atc_inv(const FIXTURE_VARIANT(ats) *variant, uint64_t c[2], uint64_t
 		smmuv3_cmd_atc_inv_ssid(c, SID, variant->ssid, false, addr, size);
 }
 
-/* Stage 1 unmapped, the SMMU's caches clean, the ATC not: as far as the first CMD_SYNC of SMMU-03 */
+/* Unmapped, the SMMU's caches clean, the ATC not: as far as the first CMD_SYNC of SMMU-03 */
 static void make_stale(struct __test_metadata *_metadata, FIXTURE_DATA(ats) *self,
 		       const FIXTURE_VARIANT(ats) *variant)
 {
@@ -91,7 +91,7 @@ TEST_F(ats, tlbi_sync_atc_inv_sync)
 	EXPECT_EQ(self->new, ats_dma(self, variant));
 }
 
-/* Why there are two CMD_SYNCs: until the first, translation requests are answered from old entries. */
+/* Why there are two CMD_SYNCs: until the first, old entries answer translation requests. */
 TEST_F(ats, a_translation_request_before_the_sync)
 {
 	uint64_t c[2];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What each TLB invalidation of an SMMUv3 owes (IHI 0070 4.4), on bare hardware: every command, every
- * way to name an entry, granules, block sizes, both stages. Entries are broken before they are
+ * What each TLB invalidation of an SMMUv3 owes (IHI 0070 4.4), on bare hardware: every command,
+ * every way to name an entry, granules, block sizes, both stages. Entries are broken before they are
  * made anew (SMMU-10), and seen to be used in between.
  */
 #include "bench.h"
@@ -198,7 +198,8 @@ TEST(stage_2_by_ipa)
 {
 	static const struct { uint64_t ipa; unsigned int num, scale, tg, ttl; } forms[] = {
 		{ IPA, 0, 0, 0, 0 }, { IPA, 0, 0, CMD_TLBI_TG_4K, 3 },
-		{ IPA - 0x3000, 3, 0, CMD_TLBI_TG_4K, 0 }, { IPA - 0x10000, 16, 0, CMD_TLBI_TG_4K, 0 },
+		{ IPA - 0x3000, 3, 0, CMD_TLBI_TG_4K, 0 },
+		{ IPA - 0x10000, 16, 0, CMD_TLBI_TG_4K, 0 },
 		{ 0, 31, 24, CMD_TLBI_TG_4K, 0 },
 	};
 	uint64_t c[2], page;

@@ -215,7 +215,8 @@ TEST_F(cmdqv, other_commands_are_refused_and_the_error_is_mapped)
 		EXPECT_EQ(at, guest_read(b, VCMDQ_CONS) & 0xfffff);
 		EXPECT_EQ(1u << VINTF, cmdqv_read(b, CMDQV_VINTF_ERR_MAP));
 		EXPECT_EQ(1u << QUEUE, cmdqv_read(b, CMDQV_CMDQ_ERR_MAP(0)));
-		EXPECT_EQ(1u << LVCMDQ, cmdqv_read(b, CMDQV_VINTF(VINTF) + VINTF_LVCMDQ_ERR_MAP(0)));
+		EXPECT_EQ(1u << LVCMDQ,
+			  cmdqv_read(b, CMDQV_VINTF(VINTF) + VINTF_LVCMDQ_ERR_MAP(0)));
 		machine_settle(b->machine, 10);
 		EXPECT_EQ(1, b->msis);
 		EXPECT_EQ(0x55, b->msi_data);
@@ -270,7 +271,7 @@ TEST_F(cmdqv, a_time_out_is_the_guests_own)
 	EXPECT_EQ(self->prod, guest_read(b, VCMDQ_CONS) & 0xfffff);
 }
 
-/* What a guest has left behind must not hit the next one: a CMD_SYNC of the SMMU's own flushes it. */
+/* What a guest left behind must not hit the next: a CMD_SYNC of the SMMU's own queue flushes it. */
 TEST_F(cmdqv, teardown_with_invalidations_pending)
 {
 	struct bench *b = &self->b;
