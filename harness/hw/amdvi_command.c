@@ -65,7 +65,7 @@ static struct range decode_range(uint64_t word)
 
 static void count_removed(struct amdvi *amdvi, size_t removed)
 {
-	hw_count(amdvi->hw.counts.removed, removed);
+	amdvi_count(amdvi->hw.counts.removed, removed);
 }
 
 /* The freedom to remove more: whole domains. */
@@ -103,19 +103,19 @@ static size_t remove_maps(struct amdvi *amdvi, uint16_t domain, const struct ran
 /* GN = 0: the address is a GPA. What goes by it to an SPA on behalf of a guest has none: 2.4.3 */
 static size_t remove_host(struct amdvi *amdvi, uint16_t domain, const struct range *range, bool pde)
 {
-	struct tlb_match pages = {
+	struct tlb_match match = {
 		.by = TLB_BY_DOMAIN | TLB_BY_ADDR, .domain = domain,
 		.first = range->first, .last = range->last, .kinds = 1U << KIND_HOST,
-	}, nested = {
-		.by = TLB_BY_DOMAIN, .domain = domain, .kinds = 1U << KIND_GUEST,
-	}, directories = pages;
-	size_t removed = tlb_remove(amdvi->iotlb, &pages);
+	};
+	size_t removed = tlb_remove(amdvi->iotlb, &match);
 
-	if (!FAULT("amdvi.nested-stays", "GN = 0 does not remove what guests' pages became of it"))
-		removed += tlb_remove(amdvi->iotlb, &nested);
-	directories.kinds = KINDS_HOST_DIR;
+	match.kinds = KINDS_HOST_DIR;
 	if (pde && !FAULT("amdvi.host-pde-ignored", "PDE has no effect on host directories"))
-		removed += tlb_remove(amdvi->walks, &directories);
+		removed += tlb_remove(amdvi->walks, &match);
+	match.by = TLB_BY_DOMAIN;
+	match.kinds = 1U << KIND_GUEST;
+	if (!FAULT("amdvi.nested-stays", "GN = 0 does not remove what guests' pages became of it"))
+		removed += tlb_remove(amdvi->iotlb, &match);
 	return removed + remove_maps(amdvi, domain, range);
 }
 
@@ -123,22 +123,22 @@ static size_t remove_host(struct amdvi *amdvi, uint16_t domain, const struct ran
 static size_t remove_guest(struct amdvi *amdvi, uint16_t domain, uint32_t pasid,
 			   const struct range *range, bool pde)
 {
-	struct tlb_match pages = {
+	struct tlb_match match = {
 		.by = TLB_BY_DOMAIN | TLB_BY_SPACE | TLB_BY_ADDR, .domain = domain,
 		.space = pasid, .first = range->first, .last = range->last,
 		.kinds = 1U << KIND_GUEST,
-	}, directories = pages, gcr3 = pages;
-	size_t removed = tlb_remove(amdvi->iotlb, &pages);
+	};
+	size_t removed = tlb_remove(amdvi->iotlb, &match);
 
 	if (!pde)
 		return removed;
-	directories.kinds = KINDS_GUEST_DIR;
+	match.kinds = KINDS_GUEST_DIR;
 	if (!FAULT("amdvi.guest-pde-ignored", "PDE has no effect on guest directories"))
-		removed += tlb_remove(amdvi->walks, &directories);
-	gcr3.kinds = 1U << KIND_GCR3;
-	gcr3.by = TLB_BY_DOMAIN | TLB_BY_SPACE;
+		removed += tlb_remove(amdvi->walks, &match);
+	match.by = TLB_BY_DOMAIN | TLB_BY_SPACE;
+	match.kinds = 1U << KIND_GCR3;
 	if (!FAULT("amdvi.gcr3-stays", "A cached GCR3 entry is never invalidated"))
-		removed += tlb_remove(amdvi->walks, &gcr3);
+		removed += tlb_remove(amdvi->walks, &match);
 	return removed;
 }
 

@@ -158,6 +158,10 @@ struct amdvi {
 #define amdvi_of(_iommu) ((struct amdvi *)(_iommu))
 #define amdvi_trace(_amdvi, ...) hw_trace((_amdvi)->hw.trace, (_amdvi)->hw.unit, __VA_ARGS__)
 
+/* Counters that change under the lock only need no atomic addition. */
+#define amdvi_count(_counter, _n) __atomic_store_n(&(_counter), \
+	__atomic_load_n(&(_counter), __ATOMIC_RELAXED) + (_n), __ATOMIC_RELAXED)
+
 static inline uint64_t amdvi_control(struct amdvi *amdvi)
 {
 	return __atomic_load_n(&amdvi->control, __ATOMIC_ACQUIRE);

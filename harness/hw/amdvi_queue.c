@@ -151,7 +151,7 @@ static void end_wait(struct amdvi_unit *unit)
 		halt_at(unit, &command, COMMAND_UNREADABLE);
 		return;
 	}
-	hw_count(amdvi->hw.counts.syncs, 1);
+	amdvi_count(amdvi->hw.counts.syncs, 1);
 	amdvi_trace(amdvi, "COMPLETION_WAIT done: %#llx at %#llx, guest %lld", command.word[1],
 		    command.word[0] & AMDVI_WAIT0_ADDR, unit->guest ? unit->guest_id : -1LL);
 	if (!(command.word[0] & AMDVI_WAIT0_I) ||
@@ -200,7 +200,7 @@ static bool fetch(struct amdvi_unit *unit)
 	}
 	unit->fetched++;
 	unit->cmd.head = amdvi_ring_next(&unit->cmd, unit->cmd.head);
-	hw_count(unit->amdvi->hw.counts.commands, 1);
+	amdvi_count(unit->amdvi->hw.counts.commands, 1);
 	amdvi_command_trace(unit, &command);
 	if (is_wait(&command)) {
 		begin_wait(unit, &command);
