@@ -126,7 +126,8 @@ static int intel_attach(struct vm_device *device, struct vm_space *space, struct
 		return rc;
 	guest_vtd_pasid_set(&vmm->guest, entry, VTD_PGTT_FIRST_STAGE, space->domain,
 			    space->stage1.root);
-	guest_vtd_invalidate_entry(&list, space->domain, pasid);
+	/* Caching mode; under an entry that was absent there is nothing in the IOTLB. */
+	vtd_inv_pasid_cache(guest_vtd_next(&list), VTD_PC_PASID, space->domain, pasid);
 	rc = run(device->vm, &list);
 	space->hwpt_id = hwpt_of(vmm, device, pasid);
 	return rc ?: space->hwpt_id ? 0 : -EIO;
