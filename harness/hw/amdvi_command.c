@@ -36,7 +36,12 @@ static enum command_status host_id(struct amdvi_unit *unit, unsigned int kind, u
 	return !error ? COMMAND_OK : error == -EFAULT ? COMMAND_UNREADABLE : COMMAND_ILLEGAL;
 }
 
-/* ---- Removing ---- */
+/*
+ * ---- Removing ----
+ *
+ * What leads to something goes before what it leads to: else a walk that begins in between finds the
+ * one still there, and caches the other again.
+ */
 
 struct range {
 	uint64_t first;
@@ -75,8 +80,8 @@ static void over(struct amdvi *amdvi, uint16_t domain)
 
 	if (!freedom_take(&amdvi->hw.freedom, amdvi->hw.freedom.over))
 		return;
-	hw_count(amdvi->hw.counts.over_removed,
-		 tlb_remove(amdvi->iotlb, &match) + tlb_remove(amdvi->walks, &match));
+	amdvi_count(amdvi->hw.counts.over_removed, tlb_remove(amdvi->walks, &match));
+	amdvi_count(amdvi->hw.counts.over_removed, tlb_remove(amdvi->iotlb, &match));
 }
 
 /* Private addresses that a cached map entry came from lie outside the range? */
@@ -105,18 +110,35 @@ static size_t remove_host(struct amdvi *amdvi, uint16_t domain, const struct ran
 {
 	struct tlb_match match = {
 		.by = TLB_BY_DOMAIN | TLB_BY_ADDR, .domain = domain,
-		.first = range->first, .last = range->last, .kinds = 1U << KIND_HOST,
+		.first = range->first, .last = range->last, .kinds = KINDS_HOST_DIR,
 	};
-	size_t removed = tlb_remove(amdvi->iotlb, &match);
+	size_t removed = 0;
 
-	match.kinds = KINDS_HOST_DIR;
 	if (pde && !FAULT("amdvi.host-pde-ignored", "PDE has no effect on host directories"))
 		removed += tlb_remove(amdvi->walks, &match);
+	match.kinds = 1U << KIND_HOST;
+	removed += tlb_remove(amdvi->iotlb, &match);
 	match.by = TLB_BY_DOMAIN;
 	match.kinds = 1U << KIND_GUEST;
 	if (!FAULT("amdvi.nested-stays", "GN = 0 does not remove what guests' pages became of it"))
 		removed += tlb_remove(amdvi->iotlb, &match);
 	return removed + remove_maps(amdvi, domain, range);
+}
+
+static size_t remove_guest_directories(struct amdvi *amdvi, struct tlb_match *match)
+{
+	unsigned int pages = match->by;
+	size_t removed = 0;
+
+	match->by &= ~TLB_BY_ADDR;
+	match->kinds = 1U << KIND_GCR3;
+	if (!FAULT("amdvi.gcr3-stays", "A cached GCR3 entry is never invalidated"))
+		removed += tlb_remove(amdvi->walks, match);
+	match->by = pages;
+	match->kinds = KINDS_GUEST_DIR;
+	if (!FAULT("amdvi.guest-pde-ignored", "PDE has no effect on guest directories"))
+		removed += tlb_remove(amdvi->walks, match);
+	return removed;
 }
 
 /* GN = 1: the address is a GVA of one PASID. The GCR3 entry is above all directories. */
@@ -126,20 +148,11 @@ static size_t remove_guest(struct amdvi *amdvi, uint16_t domain, uint32_t pasid,
 	struct tlb_match match = {
 		.by = TLB_BY_DOMAIN | TLB_BY_SPACE | TLB_BY_ADDR, .domain = domain,
 		.space = pasid, .first = range->first, .last = range->last,
-		.kinds = 1U << KIND_GUEST,
 	};
-	size_t removed = tlb_remove(amdvi->iotlb, &match);
+	size_t removed = pde ? remove_guest_directories(amdvi, &match) : 0;
 
-	if (!pde)
-		return removed;
-	match.kinds = KINDS_GUEST_DIR;
-	if (!FAULT("amdvi.guest-pde-ignored", "PDE has no effect on guest directories"))
-		removed += tlb_remove(amdvi->walks, &match);
-	match.by = TLB_BY_DOMAIN | TLB_BY_SPACE;
-	match.kinds = 1U << KIND_GCR3;
-	if (!FAULT("amdvi.gcr3-stays", "A cached GCR3 entry is never invalidated"))
-		removed += tlb_remove(amdvi->walks, &match);
-	return removed;
+	match.kinds = 1U << KIND_GUEST;
+	return removed + tlb_remove(amdvi->iotlb, &match);
 }
 
 static enum command_status apply_pages(struct amdvi_unit *unit,
@@ -266,13 +279,13 @@ static enum command_status apply_complete_ppr(struct amdvi_unit *unit,
 void amdvi_invalidate_all(struct amdvi *amdvi)
 {
 	struct tlb_match all = { 0 };
-	size_t removed = tlb_remove(amdvi->iotlb, &all);
+	size_t removed = tlb_remove(amdvi->maps, &all);
 
-	if (!FAULT("amdvi.all-keeps-walks", "INVALIDATE_IOMMU_ALL forgets the directories"))
-		removed += tlb_remove(amdvi->walks, &all);
-	removed += tlb_remove(amdvi->maps, &all);
 	if (!FAULT("amdvi.all-keeps-dtes", "INVALIDATE_IOMMU_ALL forgets the device table"))
 		removed += amdvi_dte_remove_all(amdvi);
+	if (!FAULT("amdvi.all-keeps-walks", "INVALIDATE_IOMMU_ALL forgets the directories"))
+		removed += tlb_remove(amdvi->walks, &all);
+	removed += tlb_remove(amdvi->iotlb, &all);
 	count_removed(amdvi, removed);
 }
 
@@ -282,18 +295,18 @@ static void invalidate_all_of(struct amdvi_unit *unit)
 	struct amdvi *amdvi = unit->amdvi;
 	uint16_t host;
 
+	for (unsigned int id = 0; id < 65536; id++)
+		if (!amdvi_map(unit, KIND_DEVICE_MAP, id, &host))
+			count_removed(amdvi, amdvi_dte_remove(amdvi, host));
 	for (unsigned int id = 0; id < 65536; id++) {
 		struct tlb_match domain = { .by = TLB_BY_DOMAIN };
 
 		if (amdvi_map(unit, KIND_DOMAIN_MAP, id, &host))
 			continue;
 		domain.domain = host;
-		count_removed(amdvi, tlb_remove(amdvi->iotlb, &domain) +
-			      tlb_remove(amdvi->walks, &domain));
+		count_removed(amdvi, tlb_remove(amdvi->walks, &domain));
+		count_removed(amdvi, tlb_remove(amdvi->iotlb, &domain));
 	}
-	for (unsigned int id = 0; id < 65536; id++)
-		if (!amdvi_map(unit, KIND_DEVICE_MAP, id, &host))
-			count_removed(amdvi, amdvi_dte_remove(amdvi, host));
 }
 
 static enum command_status apply_all(struct amdvi_unit *unit, const struct amdvi_command *command)

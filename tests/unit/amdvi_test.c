@@ -622,6 +622,30 @@ static void *read_all_the_time(void *arg)
 	return NULL;
 }
 
+/* The page alone, or the directory above all others; removed by what that takes, or by all. */
+static void change_in_some_way(struct bench *b, struct bench_guest *guest, struct pgtable *table,
+			       uint64_t page, unsigned int round)
+{
+	static struct pgtable other[2];
+	struct pgtable *next = &other[round & 1];
+	uint64_t address = amdvi_inv_address(IOVA, 12), flags = AMDVI_PAGES1_GN | AMDVI_PAGES1_PDE;
+
+	if (!next->root)
+		pgtable_init(next, &pgtable_x86_64, 4, 0, &guest->memory);
+	if (round % 8 < 4) {
+		bench_map(table, IOVA, page, 12);
+		bench_inv_pages(b, DOMAIN0, PASID1, address, AMDVI_PAGES1_GN);
+		return;
+	}
+	bench_map(next, IOVA, page, 12);
+	__atomic_store_n(pgtable_entry(table, IOVA, 3), *pgtable_entry(next, IOVA, 3),
+			 __ATOMIC_RELEASE);
+	if (round & 2)
+		bench_inv_all(b);
+	else
+		bench_inv_pages(b, DOMAIN0, PASID1, address, flags);
+}
+
 /*
  * Two engines read while the page behind their address changes again and again. After each wait the
  * old page is poisoned: who reads poison used a translation after it was reported to be gone.
@@ -651,9 +675,7 @@ TEST_F(race, threads)
 	}
 	for (unsigned int round = 1; round <= ROUNDS; round++) {
 		__atomic_store_n(guest_word(&guest, page[round & 1]), round, __ATOMIC_RELEASE);
-		bench_map(&table, IOVA, page[round & 1], 12);
-		bench_inv_pages(b, DOMAIN0, PASID1, amdvi_inv_address(IOVA, 12),
-				AMDVI_PAGES1_GN | (round & 2 ? AMDVI_PAGES1_PDE : 0));
+		change_in_some_way(b, &guest, &table, page[round & 1], round);
 		bench_start_wait(b);
 		while (!bench_waited(b))
 			machine_step(b->machine);
