@@ -77,7 +77,7 @@ FIXTURE_TEARDOWN(commands)
 
 TEST_F(commands, eight_opcodes_are_let_through)
 {
-	RULE("SMMU-11");
+	RULE("SMMU-76");
 	EXPECT_ACCEPTED(CMD_TLBI_NSNH_ALL, 0);
 	EXPECT_ACCEPTED(CMD_TLBI_NH_ALL, 0);
 	EXPECT_ACCEPTED(CMD_TLBI_NH_ASID | ASID(self->asid), 0);
@@ -95,7 +95,7 @@ TEST_F(commands, no_other_opcode_is)
 		CMD_TLBI_NH_VAA, CMD_CFGI_CD, CMD_CFGI_CD_ALL, CMD_ATC_INV,
 	};
 
-	RULE("SMMU-11");
+	RULE("SMMU-76");
 	for (unsigned int opcode = 0; opcode < 256; opcode++)
 		if (!memchr(allowed, opcode, sizeof(allowed)))
 			EXPECT_REFUSED(opcode | SID(self->sid), 0);
@@ -160,7 +160,7 @@ TEST_F(commands, unknown_stream_is_refused)
 {
 	uint32_t real = self->target.devices[0].rid;
 
-	RULE("SMMU-11");
+	RULE("SMMU-75");
 	ASSERT_NE(real, self->sid);
 	EXPECT_REFUSED(CMD_CFGI_CD | SID(real), CMD1_LEAF);
 	EXPECT_REFUSED(CMD_CFGI_CD_ALL | SID(real), 0);

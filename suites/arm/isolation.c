@@ -108,7 +108,7 @@ TEST_F(two_vms, nh_va)
 {
 	LIST();
 
-	RULE("SMMU-11");
+	RULE("SMMU-75");
 	BOTH_STALE();
 	smmuv3_cmd_tlbi_nh_va(guest_smmuv3_next(&list), 0, self->space.domain, self->iova, true);
 	EXPECT_OWN_ONLY();
@@ -119,7 +119,7 @@ TEST_F(two_vms, every_vmid_that_a_guest_may_write)
 {
 	LIST();
 
-	RULE("SMMU-11");
+	RULE("SMMU-75");
 	for (unsigned int vmid = 0; vmid < 8; vmid++) {
 		BOTH_STALE();
 		smmuv3_cmd_tlbi_nh_asid(guest_smmuv3_next(&list), vmid, self->space.domain);
@@ -131,7 +131,7 @@ TEST_F(two_vms, nh_all)
 {
 	LIST();
 
-	RULE("SMMU-11");
+	RULE("SMMU-75");
 	BOTH_STALE();
 	smmuv3_cmd_tlbi_nh_all(guest_smmuv3_next(&list), 0);
 	EXPECT_OWN_ONLY();
@@ -153,7 +153,7 @@ TEST_F(two_vms, cfgi_cd)
 				       self->space.pasid == DMA_NO_PASID ? 0 : self->space.pasid);
 	LIST();
 
-	RULE("SMMU-11");
+	RULE("SMMU-75");
 	OTHER_MAP(0);
 	OTHER_REACHES(0);
 	cd[0] &= ~CD0_V;

@@ -97,7 +97,7 @@ TEST_F(nested, vmid_of_the_guest_is_ignored)
 {
 	LIST();
 
-	RULE("SMMU-11");
+	RULE("SMMU-75");
 	for (unsigned int vmid = 0; vmid < 4; vmid++) {
 		MAP_THEN_REMAP(self->iova, self->page[0], self->page[1]);
 		smmuv3_cmd_tlbi_nh_va(guest_smmuv3_next(&list), vmid * 0x5555, ASID, self->iova,
