@@ -298,13 +298,16 @@ static inline enum vtd_fault vtd_allowed(const struct vtd_space *space, uint8_t 
 					 uint8_t access, bool priv)
 {
 	if (vtd_has_first(space)) {
-		if (!priv && !(perm & VTD_PERM_USER))
+		if (!priv && !(perm & VTD_PERM_USER) &&
+		    !FAULT("vtd.user-ignored", "U/S is not looked at"))
 			return VTD_FAULT_SGN_2_USER;
-		if (access & HW_EXEC && space->nxe && !(perm & VTD_PERM_X))
+		if (access & HW_EXEC && space->nxe && !(perm & VTD_PERM_X) &&
+		    !FAULT("vtd.execute-disable-ignored", "XD is not looked at"))
 			return VTD_FAULT_SGN_3_EXECUTE;
 		if (access & HW_WRITE && !(perm & VTD_PERM_RW) &&
 		    (!priv || (space->wpe &&
-			       !FAULT("vtd.wpe-ignored", "Privileged writes ignore WPE"))))
+			       !FAULT("vtd.wpe-ignored", "Privileged writes ignore WPE"))) &&
+		    !FAULT("vtd.read-only-ignored", "R/W is not looked at"))
 			return VTD_FAULT_SGN_6_WRITE;
 	}
 	if (access & HW_WRITE && !(perm & VTD_PERM_W))

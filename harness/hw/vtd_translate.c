@@ -139,7 +139,8 @@ static inline enum vtd_fault admitted(const struct vtd_space *space, const struc
 	if (request->access & HW_PRIV && !space->sre &&
 	    !FAULT("vtd.sre-ignored", "Privileged requests pass with SRE clear"))
 		return VTD_FAULT_SPT_6_SRE;
-	if (request->access & HW_EXEC && !space->ere)
+	if (request->access & HW_EXEC && !space->ere &&
+	    !FAULT("vtd.ere-ignored", "Execute requests pass with ERE clear"))
 		return VTD_FAULT_SPT_5_ERE;
 	return 0;
 }
