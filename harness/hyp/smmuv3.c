@@ -142,16 +142,18 @@ static void stop(struct hyp *hyp)
 {
 	struct smmuv3 *smmuv3 = hyp->priv;
 
-	for (unsigned int i = 0; smmuv3 && i < hyp->platform->device_count; i++) {
+	for (unsigned int i = 0; smmuv3 && i < hyp->platform->device_count; i++)
 		if (smmu_device(&hyp->devices[i]))
 			smmu_block(smmu_device(&hyp->devices[i]));
-		free(hyp->devices[i].priv);
-		hyp->devices[i].priv = NULL;
-	}
 	for (unsigned int i = 0; smmuv3 && i < smmuv3->count; i++) {
 		smmu_cmdqv_fini(&smmuv3->units[i]);
 		smmu_write(&smmuv3->units[i], SMMU_IRQ_CTRL, 0);
 		set_cr0(&smmuv3->units[i], 0);
+	}
+	/* Not before all is quiet: events name devices. */
+	for (unsigned int i = 0; i < hyp->platform->device_count; i++) {
+		free(hyp->devices[i].priv);
+		hyp->devices[i].priv = NULL;
 	}
 	free(smmuv3);
 	hyp->priv = NULL;

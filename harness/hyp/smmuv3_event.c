@@ -79,7 +79,7 @@ static void handle_event(struct smmu *smmu, const uint64_t event[4])
 {
 	struct hyp_device *device = hyp_device_by_rid(smmu->hyp, smmu_get(EVENT0_SID, event[0]));
 
-	if (!device)
+	if (!device || !smmu_device(device))
 		return;
 	if (event[1] & EVENT1_STALL)
 		stalled(smmu_device(device), event);
@@ -109,7 +109,8 @@ static void handle_page_request(struct smmu *smmu, const uint64_t record[2])
 			(record[0] & PRI0_EXEC ? IOMMU_PGFAULT_PERM_EXEC : 0) |
 			(record[0] & PRI0_PRIV ? IOMMU_PGFAULT_PERM_PRIV : 0);
 
-	if (!device || (last && !(perm & (IOMMU_PGFAULT_PERM_READ | IOMMU_PGFAULT_PERM_WRITE))))
+	if (!device || !smmu_device(device) ||
+	    (last && !(perm & (IOMMU_PGFAULT_PERM_READ | IOMMU_PGFAULT_PERM_WRITE))))
 		return;
 	if (hyp_report_fault(device, pasid, record[1] & PRI1_ADDR, perm, index, last) && last)
 		respond(smmu_device(device), pasid, index, CMD_PRI_RESP_INVALID);
