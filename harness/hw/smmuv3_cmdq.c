@@ -12,7 +12,7 @@ bool smmuv3_cmdq_failed(const struct smmuv3 *smmu, const struct smmuv3_cmdq *cmd
 {
 	if (cmdq != &smmu->cmdq)
 		return smmuv3_cmdqv_failed(smmu, cmdq);
-	return (smmu->gerror ^ smmu->gerrorn) & SMMU_GERROR_CMDQ_ERR;
+	return (reg_get(smmu->gerror) ^ smmu->gerrorn) & SMMU_GERROR_CMDQ_ERR;
 }
 
 static void fails(struct smmuv3 *smmu, struct smmuv3_cmdq *cmdq, unsigned int error)
@@ -170,6 +170,13 @@ static bool sync_timed_out(struct smmuv3 *smmu, struct smmuv3_cmdq *cmdq)
 	return true;
 }
 
+/* Its own ATS invalidations; for the SMMU's own queue also those that queues left that are off now */
+static bool ats_outstanding(struct smmuv3 *smmu, const struct smmuv3_cmdq *cmdq)
+{
+	return cmdq->ats_outstanding ||
+	       (cmdq == &smmu->cmdq && smmuv3_cmdqv_outstanding(smmu));
+}
+
 /* Time passes between two classes. True: all have happened */
 static bool sync_effects(struct smmuv3 *smmu, struct smmuv3_cmdq *cmdq)
 {
@@ -178,7 +185,7 @@ static bool sync_effects(struct smmuv3 *smmu, struct smmuv3_cmdq *cmdq)
 	while (cmdq->phase < CLASSES) {
 		any = effect_of_class(smmu, cmdq, cmdq->order[cmdq->phase]);
 		if (cmdq->order[cmdq->phase] == CLASS_ATS) {
-			if (cmdq->ats_outstanding &&
+			if (ats_outstanding(smmu, cmdq) &&
 			    !FAULT("smmuv3.sync-not-waiting-for-atc",
 				   "CMD_SYNC does not wait for ATS invalidations"))
 				return false;

@@ -252,6 +252,16 @@ void smmuv3_cmdqv_flush(struct smmuv3 *smmu)
 			smmuv3_cmdq_flush(smmu, &smmu->cmdqv->vcmdqs[i].cmdq);
 }
 
+/** smmuv3_cmdqv_outstanding() - Do queues that are off have ATS invalidations on their way? */
+bool smmuv3_cmdqv_outstanding(const struct smmuv3 *smmu)
+{
+	for (unsigned int i = 0; smmu->cmdqv && i < smmu->cmdqv->vcmdq_count; i++)
+		if (!smmu->cmdqv->vcmdqs[i].cmdq.enabled &&
+		    smmu->cmdqv->vcmdqs[i].cmdq.ats_outstanding)
+			return true;
+	return false;
+}
+
 /* ---- Registers ---- */
 
 static uint64_t vcmdq_page0_read(struct vcmdq *vcmdq, unsigned int reg)

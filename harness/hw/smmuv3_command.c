@@ -448,70 +448,64 @@ static void stall_term(struct smmuv3 *smmu, struct smmuv3_cmdq *cmdq, const uint
 
 /* ---- The table ---- */
 
-#define F_OP		CMD0_OPCODE
+#define F_SID		CMD0_SID
 #define F_SUB		(CMD0_SSV | CMD0_SSID)
+#define F_TAGS		(CMD0_TLBI_VMID | CMD0_TLBI_ASID)
 #define F_RANGE0	(CMD0_TLBI_NUM | CMD0_TLBI_SCALE)
-#define F_RANGE1	(CMD1_TLBI_TTL | CMD1_TLBI_TG)
-#define F_VMID		CMD0_TLBI_VMID
-#define F_ASID		CMD0_TLBI_ASID
-#define F_LEAF		CMD1_LEAF
+#define F_RANGE1	(CMD1_LEAF | CMD1_TLBI_TTL | CMD1_TLBI_TG)
+#define F_VA		(CMD1_ADDR | F_RANGE1)
+#define F_IPA		(CMD1_TLBI_IPA | F_RANGE1)
+#define F_PREFETCH	(CMD1_PREFETCH_SIZE | CMD1_PREFETCH_STRIDE)
+#define F_SYNC		(CMD0_SYNC_CS | CMD0_SYNC_MSH | CMD0_SYNC_MSIATTR | CMD0_SYNC_MSIDATA)
 
 #define S1P	SMMU_IDR0_S1P
 #define S2P	SMMU_IDR0_S2P
 #define HYP	SMMU_IDR0_HYP
 
+/* How smmuv3_command_trace() prints them; what a form does not have is 0 or not named */
+#define BY_VMID	" vmid %#llx"
+#define BY_ASID	BY_VMID " asid %#llx"
+#define BY_ADDR	BY_ASID " addr %#llx leaf %llu num.scale.tg.ttl %#llx"
+#define BY_SID	" sid %#llx"
+#define BY_SPAN	BY_SID " size %llu ssid %#llx ssv %llu addr %#llx"
+
+#define COMMAND(_name, _class, _f0, _f1, _needs, _format, _act, ...) \
+	[CMD_ ## _name] = { \
+		.class = CLASS_ ## _class, .fields = { CMD0_OPCODE | (_f0), _f1 }, .needs = _needs, \
+		.format = "queue %lld CMD_" #_name _format, .act = _act, __VA_ARGS__ \
+	}
+#define GUEST	.guest = true
+#define RANGED	.ranged = true
+
 static const struct command commands[256] = {
-	[CMD_PREFETCH_CONFIG] = { CLASS_NOW, { F_OP | F_SUB | CMD0_SID, 0 }, 0, false, false,
-	  "queue %lld prefetch_config %#llx %#llx", prefetch },
-	[CMD_PREFETCH_ADDR] = { CLASS_NOW, { F_OP | F_SUB | CMD0_SID, CMD1_ADDR |
-	  CMD1_PREFETCH_SIZE | CMD1_PREFETCH_STRIDE }, 0, false, false,
-	  "queue %lld prefetch_addr %#llx %#llx", prefetch },
-	[CMD_CFGI_STE] = { CLASS_CONFIG, { F_OP | CMD0_SID, F_LEAF }, 0, false, false,
-	  "queue %lld cfgi_ste sid %#llx leaf %llu", cfgi_ste },
-	[CMD_CFGI_STE_RANGE] = { CLASS_CONFIG, { F_OP | CMD0_SID, CMD1_CFGI_RANGE }, 0, false,
-	  false, "queue %lld cfgi_ste_range sid %#llx range %llu", cfgi_ste_range },
-	[CMD_CFGI_CD] = { CLASS_CONFIG, { F_OP | CMD0_SSID | CMD0_SID, F_LEAF }, S1P, false, false,
-	  "queue %lld cfgi_cd sid %#llx leaf %llu ssid %llu", cfgi_cd },
-	[CMD_CFGI_CD_ALL] = { CLASS_CONFIG, { F_OP | CMD0_SID, 0 }, S1P, false, false,
-	  "queue %lld cfgi_cd_all sid %#llx", cfgi_cd_all },
-	[CMD_TLBI_NH_ALL] = { CLASS_S1, { F_OP | F_VMID, 0 }, S1P, false, false,
-	  "queue %lld tlbi_nh_all tags %#llx", nh_all },
-	[CMD_TLBI_NH_ASID] = { CLASS_S1, { F_OP | F_VMID | F_ASID, 0 }, S1P, true, false,
-	  "queue %lld tlbi_nh_asid tags %#llx", nh_asid },
-	[CMD_TLBI_NH_VA] = { CLASS_S1, { F_OP | F_VMID | F_ASID | F_RANGE0, CMD1_ADDR | F_LEAF |
-	  F_RANGE1 }, S1P, true, true, "queue %lld tlbi_nh_va tags %#llx addr %#llx range %#llx",
-	  nh_va },
-	[CMD_TLBI_NH_VAA] = { CLASS_S1, { F_OP | F_VMID | F_RANGE0, CMD1_ADDR | F_LEAF | F_RANGE1 },
-	  S1P, false, true, "queue %lld tlbi_nh_vaa tags %#llx addr %#llx range %#llx", nh_vaa },
-	[CMD_TLBI_EL2_ALL] = { CLASS_S1, { F_OP, 0 }, S1P | HYP, false, false,
-	  "queue %lld tlbi_el2_all", el2_all },
-	[CMD_TLBI_EL2_ASID] = { CLASS_S1, { F_OP | F_ASID, 0 }, S1P | HYP, false, false,
-	  "queue %lld tlbi_el2_asid tags %#llx", el2_asid },
-	[CMD_TLBI_EL2_VA] = { CLASS_S1, { F_OP | F_ASID | F_RANGE0, CMD1_ADDR | F_LEAF | F_RANGE1 },
-	  S1P | HYP, false, true, "queue %lld tlbi_el2_va tags %#llx addr %#llx range %#llx",
-	  el2_va },
-	[CMD_TLBI_EL2_VAA] = { CLASS_S1, { F_OP | F_RANGE0, CMD1_ADDR | F_LEAF | F_RANGE1 },
-	  S1P | HYP, false, true, "queue %lld tlbi_el2_vaa tags %#llx addr %#llx range %#llx",
-	  el2_vaa },
-	[CMD_TLBI_S12_VMALL] = { CLASS_S2, { F_OP | F_VMID, 0 }, S2P, false, false,
-	  "queue %lld tlbi_s12_vmall tags %#llx", s12_vmall },
-	[CMD_TLBI_S2_IPA] = { CLASS_S2, { F_OP | F_VMID | F_RANGE0, CMD1_TLBI_IPA | F_LEAF |
-	  F_RANGE1 }, S2P, false, true, "queue %lld tlbi_s2_ipa tags %#llx addr %#llx range %#llx",
-	  s2_ipa },
-	[CMD_TLBI_NSNH_ALL] = { CLASS_S2, { F_OP, 0 }, 0, false, false,
-	  "queue %lld tlbi_nsnh_all", nsnh_all },
-	[CMD_ATC_INV] = { CLASS_ATS, { F_OP | F_SUB | CMD0_ATC_GLOBAL | CMD0_SID, CMD1_ADDR |
-	  CMD1_ATC_SIZE }, SMMU_IDR0_ATS, true, false,
-	  "queue %lld atc_inv sid %#llx range %#llx ssid %#llx", smmuv3_ats_invalidate },
-	[CMD_PRI_RESP] = { CLASS_NOW, { F_OP | F_SUB | CMD0_SID, CMD1_PRI_PRGINDEX |
-	  CMD1_PRI_RESP }, SMMU_IDR0_PRI, false, false, "queue %lld pri_resp sid %#llx response %#llx", pri_resp },
-	[CMD_RESUME] = { CLASS_NOW, { F_OP | CMD0_SID | CMD0_RESUME_RETRY | CMD0_RESUME_ABORT,
-	  CMD1_RESUME_STAG }, 0, false, false, "queue %lld resume sid %#llx stag %#llx", resume },
-	[CMD_STALL_TERM] = { CLASS_NOW, { F_OP | CMD0_SID, 0 }, 0, false, false,
-	  "queue %lld stall_term sid %#llx", stall_term },
-	[CMD_SYNC] = { CLASS_NOW, { F_OP | CMD0_SYNC_CS | CMD0_SYNC_MSH | CMD0_SYNC_MSIATTR |
-	  CMD0_SYNC_MSIDATA, CMD1_SYNC_MSIADDR }, 0, true, false,
-	  "queue %lld sync data %#llx address %#llx cs %#llx", NULL },
+	COMMAND(PREFETCH_CONFIG, NOW, F_SID | F_SUB, 0, 0, BY_SID, prefetch),
+	COMMAND(PREFETCH_ADDR, NOW, F_SID | F_SUB, CMD1_ADDR | F_PREFETCH, 0, BY_SPAN, prefetch),
+	COMMAND(CFGI_STE, CONFIG, F_SID, CMD1_LEAF, 0, BY_SID " leaf %llu", cfgi_ste),
+	COMMAND(CFGI_STE_RANGE, CONFIG, F_SID, CMD1_CFGI_RANGE, 0,
+		BY_SID " range %llu", cfgi_ste_range),
+	COMMAND(CFGI_CD, CONFIG, F_SID | CMD0_SSID, CMD1_LEAF, S1P,
+		BY_SID " leaf %llu ssid %#llx", cfgi_cd),
+	COMMAND(CFGI_CD_ALL, CONFIG, F_SID, 0, S1P, BY_SID, cfgi_cd_all),
+	COMMAND(TLBI_NH_ALL, S1, CMD0_TLBI_VMID, 0, S1P, BY_VMID, nh_all),
+	COMMAND(TLBI_NH_ASID, S1, F_TAGS, 0, S1P, BY_ASID, nh_asid, GUEST),
+	COMMAND(TLBI_NH_VA, S1, F_TAGS | F_RANGE0, F_VA, S1P, BY_ADDR, nh_va, GUEST, RANGED),
+	COMMAND(TLBI_NH_VAA, S1, CMD0_TLBI_VMID | F_RANGE0, F_VA, S1P, BY_ADDR, nh_vaa, RANGED),
+	COMMAND(TLBI_EL2_ALL, S1, 0, 0, S1P | HYP, "", el2_all),
+	COMMAND(TLBI_EL2_ASID, S1, CMD0_TLBI_ASID, 0, S1P | HYP, BY_ASID, el2_asid),
+	COMMAND(TLBI_EL2_VA, S1, CMD0_TLBI_ASID | F_RANGE0, F_VA, S1P | HYP,
+		BY_ADDR, el2_va, RANGED),
+	COMMAND(TLBI_EL2_VAA, S1, F_RANGE0, F_VA, S1P | HYP, BY_ADDR, el2_vaa, RANGED),
+	COMMAND(TLBI_S12_VMALL, S2, CMD0_TLBI_VMID, 0, S2P, BY_VMID, s12_vmall),
+	COMMAND(TLBI_S2_IPA, S2, CMD0_TLBI_VMID | F_RANGE0, F_IPA, S2P, BY_ADDR, s2_ipa, RANGED),
+	COMMAND(TLBI_NSNH_ALL, S2, 0, 0, 0, "", nsnh_all),
+	COMMAND(ATC_INV, ATS, F_SID | F_SUB | CMD0_ATC_GLOBAL, CMD1_ADDR | CMD1_ATC_SIZE,
+		SMMU_IDR0_ATS, BY_SPAN, smmuv3_ats_invalidate, GUEST),
+	COMMAND(PRI_RESP, NOW, F_SID | F_SUB, CMD1_PRI_PRGINDEX | CMD1_PRI_RESP, SMMU_IDR0_PRI,
+		BY_SID " response %#llx", pri_resp),
+	COMMAND(RESUME, NOW, F_SID | CMD0_RESUME_RETRY | CMD0_RESUME_ABORT, CMD1_RESUME_STAG, 0,
+		BY_SID " stag %llu action %#llx", resume),
+	COMMAND(STALL_TERM, NOW, F_SID, 0, 0, BY_SID, stall_term),
+	COMMAND(SYNC, NOW, F_SYNC, CMD1_SYNC_MSIADDR, 0, " data %#llx cs %llu", NULL, GUEST),
 };
 
 static const struct command *find(const uint64_t c[2])
@@ -611,9 +605,21 @@ void smmuv3_command_trace(struct smmuv3 *smmu, const struct smmuv3_cmdq *cmdq, c
 {
 	const struct command *command = find(c);
 	long long queue = cmdq->vintf < 0 ? -1 : (long long)cmdq->index;
+	uint64_t range = smmu_get(CMD0_TLBI_NUM, c[0]) << 16 | smmu_get(CMD0_TLBI_SCALE, c[0]) << 8 |
+			 smmu_get(CMD1_TLBI_TG, c[1]) << 4 | smmu_get(CMD1_TLBI_TTL, c[1]);
+	uint64_t low = c[1] & 0xfff;
 
-	smmu_trace(smmu, command->format, queue, c[0] >> 32, c[1],
-		   smmu_get(SMMU_BITS(31, 12), c[0]));
+	if (command->class == CLASS_S1 || command->class == CLASS_S2)
+		smmu_trace(smmu, command->format, queue, smmu_get(CMD0_TLBI_VMID, c[0]),
+			   smmu_get(CMD0_TLBI_ASID, c[0]), c[1] & CMD1_ADDR, c[1] & CMD1_LEAF, range);
+	else if ((c[0] & CMD0_OPCODE) == CMD_SYNC)
+		smmu_trace(smmu, command->format, queue, c[0] >> 32, smmu_get(CMD0_SYNC_CS, c[0]));
+	else if ((c[0] & CMD0_OPCODE) == CMD_RESUME)
+		smmu_trace(smmu, command->format, queue, c[0] >> 32, c[1],
+			   c[0] & (CMD0_RESUME_RETRY | CMD0_RESUME_ABORT));
+	else
+		smmu_trace(smmu, command->format, queue, c[0] >> 32, low,
+			   smmu_get(CMD0_SSID, c[0]), smmu_get(CMD0_SSV, c[0]), c[1] & CMD1_ADDR);
 }
 
 void smmuv3_command_do(struct smmuv3 *smmu, struct smmuv3_cmdq *cmdq, const uint64_t c[2])

@@ -443,6 +443,7 @@ uint64_t smmuv3_cmdqv_read(struct smmuv3 *smmu, uint64_t offset, unsigned int si
 void smmuv3_cmdqv_write(struct smmuv3 *smmu, uint64_t offset, unsigned int size, uint64_t value);
 bool smmuv3_cmdqv_step(struct smmuv3 *smmu);
 void smmuv3_cmdqv_flush(struct smmuv3 *smmu);
+bool smmuv3_cmdqv_outstanding(const struct smmuv3 *smmu);
 void smmuv3_cmdqv_error(struct smmuv3 *smmu, struct smmuv3_cmdq *cmdq);
 bool smmuv3_cmdqv_failed(const struct smmuv3 *smmu, const struct smmuv3_cmdq *cmdq);
 /** smmuv3_cmdqv_guest() - Is it a guest's, its commands limited? With the VMID to force */

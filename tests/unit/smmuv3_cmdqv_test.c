@@ -280,10 +280,9 @@ TEST_F(cmdqv, teardown_with_invalidations_pending)
 	endpoint_behaviour(b->dev)->never_complete = true;
 	smmuv3_cmd_atc_inv(c, VSID, VA, 0);
 	guest_issue(self, c);
-	machine_settle(b->machine, 100);
 	guest_write(b, VCMDQ_CONFIG, 0);
 	EXPECT_EQ(0, guest_read(b, VCMDQ_STATUS));
-	EXPECT_TRUE(bench_sync(b));
+	EXPECT_TRUE(bench_sync(b));	/* waits for the time-out */
 	guest_write(b, VCMDQ_PROD, 0);
 	guest_write(b, VCMDQ_CONS, 0);
 	self->prod = 0;
