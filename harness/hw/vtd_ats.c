@@ -14,7 +14,7 @@ struct message {
 	unsigned int depth;
 };
 
-/* The lowest clear bit above bit 11 of @addr says how large the range is, if S is set (ATS 10.3.2). */
+/* If S is set, the lowest clear bit of @addr above bit 11 says how large it is (ATS 10.3.2). */
 static void decode_range(uint64_t addr, bool s, struct hw_ats_invalidate *invalidate)
 {
 	uint64_t page = addr & VTD_INV_ADDR, below = 0xfff;

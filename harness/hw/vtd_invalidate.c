@@ -46,7 +46,7 @@ static bool larger(const struct tlb_entry *entry, const void *arg)
 	const struct range *range = arg;
 
 	if (entry->shift > 12 &&
-	    FAULT("vtd.superpage-missed", "Page-selective invalidation looks at 4 KiB entries only"))
+	    FAULT("vtd.superpage-missed", "Invalidation of pages looks at 4 KiB entries only"))
 		return true;
 	if (entry->flags & VTD_LEAF_ABSENT &&
 	    FAULT("vtd.cm-page-keeps-absent", "Invalidation of a page leaves its absence cached"))
@@ -66,7 +66,7 @@ static void iotlb_all(struct vtd *vtd)
 	struct tlb_match all = { 0 };
 
 	drop(vtd, vtd->paging, &all);
-	if (FAULT("vtd.iotlb-global-spares-first", "Global invalidation leaves first-stage entries"))
+	if (FAULT("vtd.iotlb-global-spares-first", "Global spares first-stage entries"))
 		all.kinds = 1u << VTD_LEAF_SECOND;
 	drop(vtd, vtd->iotlb, &all);
 }
@@ -101,7 +101,7 @@ static void iotlb_page(struct vtd *vtd, uint16_t did, struct range range, bool l
 	    !FAULT("vtd.iotlb-ih-ignored", "IH=0 leaves second-stage paging-structure entries"))
 		drop(vtd, vtd->paging, &page);
 	match.kinds = 1u << VTD_LEAF_FIRST;
-	if (!FAULT("vtd.iotlb-page-leaves-nested", "A page of the second stage leaves nested entries"))
+	if (!FAULT("vtd.iotlb-page-leaves-nested", "A second-stage page leaves nested entries"))
 		drop(vtd, vtd->iotlb, &match);
 	page.kinds = 1u << VTD_LEAF_SECOND;
 	page.keep = larger;
@@ -215,7 +215,7 @@ static void pasid_cache(struct vtd *vtd, uint64_t d0)
 	vtd_trace(vtd, granularity == VTD_PC_GLOBAL ? "pasid-cache global" :
 		  granularity == VTD_PC_DOMAIN ? "pasid-cache domain did %llu" :
 		  "pasid-cache pasid did %llu pasid %llu", did, pasid);
-	if (FAULT("vtd.pasid-cache-wrong-did", "PASID-cache invalidation takes the DID for another"))
+	if (FAULT("vtd.pasid-cache-wrong-did", "PASID-cache invalidation takes another DID"))
 		did ^= 1;
 	if (granularity == VTD_PC_GLOBAL)
 		match.keep = NULL;
@@ -225,7 +225,7 @@ static void pasid_cache(struct vtd *vtd, uint64_t d0)
 	if (granularity == VTD_PC_PASID) {
 		match.by = TLB_BY_SPACE;
 		match.space = pasid;
-		if (FAULT("vtd.pasid-cache-pasid-6-bits", "Only the table index of a PASID is used"))
+		if (FAULT("vtd.pasid-cache-pasid-6-bits", "Only the table index of a PASID counts"))
 			match.space &= 63;
 	}
 	drop_config(vtd, &match);
@@ -279,7 +279,7 @@ static void context(struct vtd *vtd, uint64_t d0)
 	if (granularity == VTD_DOMAIN)
 		devices.mask = 0xffff;
 	if (granularity == VTD_DOMAIN &&
-	    FAULT("vtd.context-domain-ignored", "Domain-selective context invalidation does nothing"))
+	    FAULT("vtd.context-domain-ignored", "Domain-selective context command does nothing"))
 		return;
 	if (granularity == VTD_GLOBAL)
 		match.keep = NULL;

@@ -102,7 +102,7 @@ void vtd_page_request(struct hw_iommu *iommu, const struct hw_page_request *requ
 	pthread_mutex_lock(&vtd->fault_lock);
 	queued = enqueue(vtd, d);
 	pthread_mutex_unlock(&vtd->fault_lock);
-	/* 7.4: of what was lost, the last of a group is answered as if all were well: it retries. */
+	/* 7.4: if lost, the last of a group is answered as if all were well: the device retries. */
 	if (!queued && !FAULT("vtd.overflow-not-answered", "Page requests that overflow vanish"))
 		owe(vtd, request, VTD_RESPONSE_SUCCESS);
 }

@@ -135,7 +135,7 @@ static void hold(struct vtd *vtd, const uint64_t d[4])
 	if (!is_wait(op))
 		return;
 	if (op->d[0] & VTD_INV_WAIT_FN &&
-	    !FAULT("vtd.fence-ignored", "Descriptors behind a wait with FN run ahead of it"))
+	    !FAULT("vtd.fence-ignored", "Descriptors behind a fence run ahead of it"))
 		vtd->fences++;
 	if (freedom->delay_steps && freedom_take(freedom, freedom->delay))
 		op->delay = 1 + freedom_draw(freedom) % freedom->delay_steps;
@@ -324,7 +324,7 @@ static bool execute_one(struct vtd *vtd)
 			return true;
 		}
 		if (!skip && !freedom->reorder &&
-		    !FAULT("vtd.fence-ignored", "Descriptors behind a wait with FN run ahead of it"))
+		    !FAULT("vtd.fence-ignored", "Descriptors behind a fence run ahead of it"))
 			break;
 	}
 	return false;
@@ -376,7 +376,7 @@ bool vtd_queue_run(struct vtd *vtd)
 		}
 		if (FAULT("vtd.wait-status-early", "A wait's status is written when it is fetched"))
 			early_status(vtd);
-		if (FAULT("vtd.devtlb-before-iotlb", "Device-TLB requests overtake IOTLB invalidation"))
+		if (FAULT("vtd.devtlb-before-iotlb", "Device-TLB requests overtake IOTLB ones"))
 			more = devtlb_first(vtd);
 		if (!more && !respond_one(vtd) && !execute_one(vtd))
 			return any;

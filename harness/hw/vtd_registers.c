@@ -327,8 +327,9 @@ static uint64_t capability(const struct vtd_config *c)
 	uint64_t widths = VTD_CAP_SAGAW_39 | VTD_CAP_SAGAW_48 |
 			  (c->five_level ? VTD_CAP_SAGAW_57 : 0);
 
-	return VTD_PUT(VTD_CAP_ND, (c->domain_bits - 4) / 2) | VTD_PUT(VTD_CAP_CM, c->caching_mode) |
-	       widths | VTD_PUT(VTD_CAP_MGAW, c->mgaw - 1) | VTD_CAP_ZLR |
+	return VTD_PUT(VTD_CAP_ND, (c->domain_bits - 4) / 2) |
+	       VTD_PUT(VTD_CAP_CM, c->caching_mode) | widths |
+	       VTD_PUT(VTD_CAP_MGAW, c->mgaw - 1) | VTD_CAP_ZLR |
 	       VTD_PUT(VTD_CAP_FRO, VTD_FRCD_OFFSET / 16) |
 	       (c->large_2m ? VTD_CAP_SSLPS_2M : 0) | (c->large_1g ? VTD_CAP_SSLPS_1G : 0) |
 	       VTD_PUT(VTD_CAP_PSI, c->psi) | VTD_PUT(VTD_CAP_NFR, c->fault_records - 1) |

@@ -132,7 +132,8 @@ static inline enum vtd_fault find_leaf(struct vtd *vtd, const struct hw_request 
 /* ---- Types of requests ---- */
 
 /* Is @request one that this address space takes at all? (SRE, ERE: 9.6) */
-static inline enum vtd_fault admitted(const struct vtd_space *space, const struct hw_request *request)
+static inline enum vtd_fault admitted(const struct vtd_space *space,
+				      const struct hw_request *request)
 {
 	if (!request->has_pasid || !vtd_has_first(space))
 		return 0;
@@ -198,7 +199,7 @@ static bool completes_empty(enum vtd_fault reason)
 	}
 }
 
-/* Which of R and W a completion carries: what was asked for and is granted; no W for clean pages. */
+/* Which of R and W a completion carries: what was asked for and is granted. */
 static enum vtd_fault grant(struct vtd *vtd, const struct hw_request *request,
 			    struct vtd_space *space, struct vtd_leaf *leaf, uint8_t *perm)
 {

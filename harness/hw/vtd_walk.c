@@ -144,7 +144,7 @@ static enum vtd_fault second_stage(struct vtd_walk *walk, uint64_t addr, uint8_t
 		walk->absent = !(entry & (VTD_SS_R | VTD_SS_W));
 		if (walk->absent)
 			return second_fault(walk, access & HW_WRITE ? VTD_FAULT_LGN_2_WRITE :
-						  VTD_FAULT_LGN_3_READ, VTD_FAULT_SSS_2_NOT_PRESENT);
+					    VTD_FAULT_LGN_3_READ, VTD_FAULT_SSS_2_NOT_PRESENT);
 		if (second_reserved(vtd, entry, at.level))
 			return second_fault(walk, VTD_FAULT_LSS_2_RESERVED,
 					    VTD_FAULT_SSS_3_RESERVED);
@@ -324,7 +324,7 @@ static enum vtd_fault first_stage(struct vtd_walk *walk, struct vtd_leaf *leaf)
 	if (reason)
 		return reason;
 	if (second.shift < leaf->shift &&
-	    !FAULT("vtd.nested-size-of-first", "A nested entry is cached with the first stage's size"))
+	    !FAULT("vtd.nested-size-of-first", "A nested entry has the first stage's size"))
 		leaf->shift = second.shift;
 	leaf->perm = (at.perm & ~(VTD_PERM_R | VTD_PERM_W)) | second.perm;
 	leaf->flags = write || entry & VTD_FS_D ? second.flags : 0;

@@ -330,7 +330,7 @@ enum vtd_fault {
 	VTD_FAULT_SFS_3_RESERVED = 0x72,
 	VTD_FAULT_SFS_4_ROOT_ACCESS = 0x73,
 	VTD_FAULT_SFS_5_BEYOND_WIDTH = 0x74,	/* nested: table beyond the second stage */
-	VTD_FAULT_SFS_6_ROOT_READ = 0x75,	/* nested: second stage forbids to read the top table */
+	VTD_FAULT_SFS_6_ROOT_READ = 0x75,	/* nested: the top table is not readable */
 	VTD_FAULT_SFS_7_READ = 0x76,		/* nested: ... a lower table */
 	VTD_FAULT_SFS_8_WRITE = 0x77,		/* nested: ... to set A or D in a table */
 	VTD_FAULT_SSS_1_ACCESS = 0x78,
@@ -413,7 +413,7 @@ static inline void vtd_inv_set(uint64_t d[4], uint64_t d0, uint64_t d1)
 	d[3] = 0;
 }
 
-/** vtd_inv_context() - @granularity VTD_GLOBAL, VTD_DOMAIN or VTD_DEVICE; @fm masks function bits */
+/** vtd_inv_context() - @granularity VTD_GLOBAL, VTD_DOMAIN, VTD_DEVICE; @fm masks function bits */
 static inline void vtd_inv_context(uint64_t d[4], unsigned int granularity, uint16_t did,
 				   uint16_t sid, unsigned int fm)
 {

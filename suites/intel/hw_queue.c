@@ -69,9 +69,9 @@ TEST_F(queue, large_batch)
 	space_change(s, 0);
 	space_change(s, 0xf000);
 	for (unsigned int i = 0; i < room; i++) {
-		uint64_t addr = !i ? IOVA : i == room - 1 ? IOVA + 0xf000 : IOVA + (64ull + i) * 4096;
+		uint64_t page = !i ? 0 : i == room - 1 ? 15 : 64 + i;
 
-		vtd_inv_iotlb(d, VTD_PAGE, s->did, addr, 0, true);
+		vtd_inv_iotlb(d, VTD_PAGE, s->did, IOVA + page * 4096, 0, true);
 		push(s->b, d);
 	}
 	EXPECT_TRUE(sync_all(s->b));

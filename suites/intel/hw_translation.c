@@ -41,7 +41,8 @@ FIXTURE_SETUP(permission)
 	struct space *s = &self->s;
 
 	space_on(s, &vtd_config_full, SPACE_NESTED, 0x1234, 9);
-	map(&s->first, IOVA, named(s, s->before), 1, variant->leaf | VTD_FS_P | VTD_FS_A | VTD_FS_D);
+	map(&s->first, IOVA, named(s, s->before), 1,
+	    variant->leaf | VTD_FS_P | VTD_FS_A | VTD_FS_D);
 	attach_flags(s->b, bench_rids[0], 9, VTD_PGTT_NESTED, s->did, &s->first, &s->second, 0,
 		     variant->pasid);
 }
@@ -102,8 +103,8 @@ FIXTURE_TEARDOWN(size)
 TEST_F(size, nested_entry_ends_with_the_smaller_page)
 {
 	uint64_t size = 1ull << (12 + 9 * (variant->second_leaf - 1)), iova = 5ull << 36;
-	uint64_t guest = 3ull << 40, one = new_data(self->s.b, size), two = new_data(self->s.b, size);
 	struct space *s = &self->s;
+	uint64_t guest = 3ull << 40, one = new_data(s->b, size), two = new_data(s->b, size);
 
 	RULE("VTD-19");
 	map(&s->first, iova, guest, variant->first_leaf, FS_LEAF);

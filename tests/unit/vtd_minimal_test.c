@@ -215,7 +215,7 @@ static void scribble(struct bench *b, struct prng *prng, uint64_t pa, uint64_t s
 		uint64_t value = prng_next(prng);
 
 		if (prng_below(prng, 2))	/* often a pointer into RAM */
-			value = (value & 0xfff) | (BENCH_RAM + (value >> 12) % (GARBAGE / 4096) * 4096);
+			value = BENCH_RAM + value % GARBAGE;
 		put(b, pa + offset, value | prng_below(prng, 2));
 	}
 }
@@ -259,7 +259,8 @@ TEST(garbage_does_no_harm)
 		for (int i = 0; i < 300; i++) {
 			struct hw_request request = {
 				.type = prng_below(&prng, 3), .rid = prng_below(&prng, 512),
-				.has_pasid = prng_below(&prng, 2), .pasid = prng_below(&prng, 1 << 20),
+				.has_pasid = prng_below(&prng, 2),
+				.pasid = prng_below(&prng, 1 << 20),
 				.addr = prng_next(&prng) >> prng_below(&prng, 50),
 				.access = 1 + prng_below(&prng, 15),
 			};

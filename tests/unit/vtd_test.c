@@ -123,7 +123,8 @@ static uint64_t mode_map(struct __test_metadata *_metadata, FIXTURE_DATA(mode) *
 
 	if (variant->second && variant->first) {
 		/* A guest address outside the range of the tables: bit 36 instead of 37. */
-		uint64_t guest = 0x1000000000ull | (self->page & (leaf_size(variant->first_leaf) - 1));
+		uint64_t offset = self->page & (leaf_size(variant->first_leaf) - 1);
+		uint64_t guest = 0x1000000000ull | offset;
 
 		address = map_around(&self->second, guest, self->page, variant->second_leaf);
 	} else if (variant->second) {
@@ -369,29 +370,122 @@ TEST_F(permission, is_kept_by_cached_entry)
 
 /* ---- Faults ---- */
 
-static void no_root(FIXTURE_DATA(space) *s) { put(s->b, s->b->root, 0); put(s->b, s->b->root + 8, 0); }
-static void root_reserved(FIXTURE_DATA(space) *s) { *at(s->b, s->b->root + 8) |= 2; }
-static void root_wild(FIXTURE_DATA(space) *s) { put(s->b, s->b->root + 8, 0x1000000001000 | 1); }
-static uint64_t *context_of(FIXTURE_DATA(space) *s) { return at(s->b, scalable_context(s->b, RID)); }
-static void no_context(FIXTURE_DATA(space) *s) { *context_of(s) &= ~VTD_SM_CONTEXT_P; }
-static void context_reserved(FIXTURE_DATA(space) *s) { *context_of(s) |= VTD_BIT(5); }
-static void no_pasids(FIXTURE_DATA(space) *s) { *context_of(s) &= ~VTD_SM_CONTEXT_PASIDE; }
-static uint64_t *directory_of(FIXTURE_DATA(space) *s) { return at(s->b, *context_of(s) & VTD_ADDR_4K); }
-static void no_directory(FIXTURE_DATA(space) *s) { *directory_of(s) = 0; }
-static void directory_reserved(FIXTURE_DATA(space) *s) { *directory_of(s) |= 4; }
-static uint64_t *pasid_of(FIXTURE_DATA(space) *s) { return at(s->b, pasid_entry(s->b, RID, PASID)); }
-static void no_pasid_entry(FIXTURE_DATA(space) *s) { *pasid_of(s) &= ~VTD_PASID_P; }
-static void pasid_reserved(FIXTURE_DATA(space) *s) { *pasid_of(s) |= VTD_BIT(11); }
-static void pasid_pgtt(FIXTURE_DATA(space) *s) { *pasid_of(s) |= VTD_PASID_PGTT; }
-static void pasid_width(FIXTURE_DATA(space) *s) { *pasid_of(s) |= VTD_PASID_AW; }
-static void no_first(FIXTURE_DATA(space) *s) { *entry(&s->first, IOVA, 1) = 0; }
-static void no_first_table(FIXTURE_DATA(space) *s) { *entry(&s->first, IOVA, 3) &= ~VTD_FS_P; }
-static void first_reserved(FIXTURE_DATA(space) *s) { *entry(&s->first, IOVA, 4) |= VTD_FS_PS; }
-static void no_second(FIXTURE_DATA(space) *s) { *entry(&s->second, s->guest, 1) = 0; }
-static void second_write_only(FIXTURE_DATA(space) *s) { *entry(&s->second, s->guest, 1) &= ~VTD_SS_R; }
-static void second_reserved(FIXTURE_DATA(space) *s) { *entry(&s->second, s->guest, 4) |= VTD_SS_PS; }
-static void table_unreadable(FIXTURE_DATA(space) *s) { *entry(&s->second, s->first.root, 1) &= ~VTD_SS_R; }
-static void table_beyond(FIXTURE_DATA(space) *s) { *entry(&s->first, IOVA, 2) |= VTD_BIT(50); }
+static void no_root(FIXTURE_DATA(space) *s)
+{
+	put(s->b, s->b->root, 0);
+	put(s->b, s->b->root + 8, 0);
+}
+
+static void root_reserved(FIXTURE_DATA(space) *s)
+{
+	*at(s->b, s->b->root + 8) |= 2;
+}
+
+static void root_wild(FIXTURE_DATA(space) *s)
+{
+	put(s->b, s->b->root + 8, 0x1000000001000 | 1);
+}
+
+static uint64_t *context_of(FIXTURE_DATA(space) *s)
+{
+	return at(s->b, scalable_context(s->b, RID));
+}
+
+static void no_context(FIXTURE_DATA(space) *s)
+{
+	*context_of(s) &= ~VTD_SM_CONTEXT_P;
+}
+
+static void context_reserved(FIXTURE_DATA(space) *s)
+{
+	*context_of(s) |= VTD_BIT(5);
+}
+
+static void no_pasids(FIXTURE_DATA(space) *s)
+{
+	*context_of(s) &= ~VTD_SM_CONTEXT_PASIDE;
+}
+
+static uint64_t *directory_of(FIXTURE_DATA(space) *s)
+{
+	return at(s->b, *context_of(s) & VTD_ADDR_4K);
+}
+
+static void no_directory(FIXTURE_DATA(space) *s)
+{
+	*directory_of(s) = 0;
+}
+
+static void directory_reserved(FIXTURE_DATA(space) *s)
+{
+	*directory_of(s) |= 4;
+}
+
+static uint64_t *pasid_of(FIXTURE_DATA(space) *s)
+{
+	return at(s->b, pasid_entry(s->b, RID, PASID));
+}
+
+static void no_pasid_entry(FIXTURE_DATA(space) *s)
+{
+	*pasid_of(s) &= ~VTD_PASID_P;
+}
+
+static void pasid_reserved(FIXTURE_DATA(space) *s)
+{
+	*pasid_of(s) |= VTD_BIT(11);
+}
+
+static void pasid_pgtt(FIXTURE_DATA(space) *s)
+{
+	*pasid_of(s) |= VTD_PASID_PGTT;
+}
+
+static void pasid_width(FIXTURE_DATA(space) *s)
+{
+	*pasid_of(s) |= VTD_PASID_AW;
+}
+
+static void no_first(FIXTURE_DATA(space) *s)
+{
+	*entry(&s->first, IOVA, 1) = 0;
+}
+
+static void no_first_table(FIXTURE_DATA(space) *s)
+{
+	*entry(&s->first, IOVA, 3) &= ~VTD_FS_P;
+}
+
+static void first_reserved(FIXTURE_DATA(space) *s)
+{
+	*entry(&s->first, IOVA, 4) |= VTD_FS_PS;
+}
+
+static void no_second(FIXTURE_DATA(space) *s)
+{
+	*entry(&s->second, s->guest, 1) = 0;
+}
+
+static void second_write_only(FIXTURE_DATA(space) *s)
+{
+	*entry(&s->second, s->guest, 1) &= ~VTD_SS_R;
+}
+
+static void second_reserved(FIXTURE_DATA(space) *s)
+{
+	*entry(&s->second, s->guest, 4) |= VTD_SS_PS;
+}
+
+static void table_unreadable(FIXTURE_DATA(space) *s)
+{
+	*entry(&s->second, s->first.root, 1) &= ~VTD_SS_R;
+}
+
+static void table_beyond(FIXTURE_DATA(space) *s)
+{
+	*entry(&s->first, IOVA, 2) |= VTD_BIT(50);
+}
+
 static void table_read_only(FIXTURE_DATA(space) *s)
 {
 	*entry(&s->second, s->first.root, 1) &= ~VTD_SS_W;
