@@ -277,7 +277,7 @@ int smmu_viommu_mmio(struct hyp_viommu *viommu, uint64_t offset, unsigned int si
 	return 0;
 }
 
-/* A guest's ATC_INV that was not answered: whichever of its devices does not answer us is fenced. */
+/* A guest's ATC_INV was not answered: whichever of its devices does not answer us is fenced. */
 static void find_silent(struct smmu_vintf *vintf)
 {
 	for (struct hyp_vdevice *v = vintf->viommu->vdevices; v; v = v->next)

@@ -370,7 +370,7 @@ static void make_clean(const struct smmu_domain *domain, uint64_t *entry)
 		__atomic_fetch_and(entry, ~LPAE_S2AP_W, __ATOMIC_ACQ_REL);
 }
 
-/* The entry that decides about @iova, and in *@shift the size that it decides about; NULL: nothing */
+/* The leaf that @iova lies in, NULL: none; and in *@shift the size that this is true of */
 static uint64_t *deciding_entry(struct smmu_domain *domain, uint64_t iova, unsigned int *shift)
 {
 	const struct pgtable_format *format = domain->pt.format;

@@ -9,7 +9,7 @@
 
 #define STALL_GROUP 0x10000u	/* in a fault's group: it is a STAG, no PRG index */
 
-/* The events of struct iommu_vevent_arm_smmuv3; everything else is the hypervisor's own business. */
+/* The events of struct iommu_vevent_arm_smmuv3; everything else is the hypervisor's business. */
 static bool is_guests_event(const uint64_t event[4])
 {
 	if (event[1] & EVENT1_S2 &&

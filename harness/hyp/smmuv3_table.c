@@ -380,7 +380,7 @@ static void leave(struct smmu_device *device, struct smmu_domain *domain)
 
 	count_user(device, domain, -1);
 	if (!tagged->users[device->smmu->number] &&
-	    !FAULT("hyp.smmuv3-tag-reuse-unflushed", "a VMID or ASID is given away with its entries"))
+	    !FAULT("hyp.smmuv3-tag-reuse-unflushed", "a tag is given away with its entries"))
 		smmu_flush_tag(tagged, device->smmu);
 }
 

@@ -114,7 +114,8 @@ static unsigned int prot_s2(const struct pgtable *pt, unsigned int level, uint64
 }
 
 /* Pages and blocks of each granule, with their contiguous runs (D8.6.1) */
-#define LEAVES_4K	(1ULL << 12 | 1ULL << 16 | 1ULL << 21 | 1ULL << 25 | 1ULL << 30 | 1ULL << 34)
+#define LEAVES_4K	(1ULL << 12 | 1ULL << 16 | 1ULL << 21 | 1ULL << 25 | 1ULL << 30 | \
+			 1ULL << 34)
 #define LEAVES_16K	(1ULL << 14 | 1ULL << 21 | 1ULL << 25 | 1ULL << 30)
 #define LEAVES_64K	(1ULL << 16 | 1ULL << 21 | 1ULL << 29 | 1ULL << 34)
 

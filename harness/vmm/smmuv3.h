@@ -2,7 +2,7 @@
 /*
  * The VMM's side of SMMUv3: a virtual SMMU, made of iommufd calls.
  *
- *	smmuv3.c		the vendor of a VM (vmm/vm.h), over the guest's tables and these commands
+ *	smmuv3.c		the vendor of a VM (vmm/vm.h), over the guest's tables and commands
  *	smmuv3_command.c	the guest's list of commands becomes calls, in its order
  *	smmuv3_table.c		the guest's STEs become nested page tables, attached by StreamID
  *	smmuv3_event.c		events and page requests on their way to the guest, and answers back
@@ -21,7 +21,7 @@
 #define VMM_SMMUV3_VIOMMUS 4
 #define VMM_SMMUV3_GROUPS 32
 
-/** struct vmm_smmuv3_viommu - on physical SMMU number @iommu; @mmio: mmap offset of the VINTF page */
+/** struct vmm_smmuv3_viommu - on physical SMMU @iommu; @mmio: mmap offset of the VINTF page */
 struct vmm_smmuv3_viommu {
 	uint32_t id;
 	unsigned int iommu;

@@ -35,7 +35,7 @@ static bool is_for(struct vmm_smmuv3 *vmm, const struct vmm_smmuv3_viommu *viomm
 
 	if (!names_stream(opcode_of(cmd)))
 		return viommu == vmm->viommus ||
-		       !FAULT("vmm.smmuv3-tlbi-to-first-smmu", "of several vIOMMUs, one gets TLBIs");
+		       !FAULT("vmm.smmuv3-tlbi-to-first-smmu", "of several vIOMMUs one gets TLBIs");
 	device = vmm_smmuv3_device(vmm->vm, smmu_get(CMD0_SID, cmd[0]));
 	return !device || vmm_smmuv3_viommu_of(device) == viommu;
 }
@@ -114,7 +114,7 @@ static int sync_stes(struct vmm_smmuv3 *vmm, const uint64_t cmd[2])
 	uint64_t sid = smmu_get(CMD0_SID, cmd[0]);
 	int rc = 0;
 
-	if (FAULT("vmm.smmuv3-ignores-cfgi-ste", "an STE of the guest is read once, and never again"))
+	if (FAULT("vmm.smmuv3-ignores-cfgi-ste", "an STE of the guest is read once, never again"))
 		return 0;
 	for (unsigned int i = 0; i < VM_DEVICES && !rc; i++) {
 		struct vm_device *device = &vmm->vm->devices[i];

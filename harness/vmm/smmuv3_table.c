@@ -8,7 +8,7 @@
 
 struct vm_device *vmm_smmuv3_device(struct vm *vm, uint32_t sid)
 {
-	if (FAULT("vmm.smmuv3-first-device", "whatever StreamID the guest names, device 0 is meant"))
+	if (FAULT("vmm.smmuv3-first-device", "whatever StreamID a guest names, device 0 is meant"))
 		return &vm->devices[0];
 	for (unsigned int i = 0; i < VM_DEVICES; i++)
 		if (vm->devices[i].viommu_id && vm->devices[i].rid == sid)

@@ -53,7 +53,8 @@ FIXTURE_TEARDOWN(atc)
 
 #define LIST() struct guest_smmuv3_list list = {}
 #define TLBI(_iova, _len) \
-	guest_smmuv3_tlbi(&vmm_smmuv3(&self->vm)->guest, &list, self->space.domain, _iova, _len, true)
+	guest_smmuv3_tlbi(&vmm_smmuv3(&self->vm)->guest, &list, self->space.domain, _iova, _len, \
+			  true)
 #define ATC_INV(_iova, _len) \
 	guest_smmuv3_atc_inv(&list, self->device->rid, self->space.pasid, _iova, _len)
 #define SYNC() guest_smmuv3_sync(&list)
@@ -158,7 +159,7 @@ TEST_F(atc, completion_overtaken)
 	REACHES(self->iova, self->page[1]);
 }
 
-/* The write was translated with the old page: it must have landed when the guest hears of the end. */
+/* The write was translated with the old page: it has landed when the guest hears of the end. */
 static void finish_write(void *arg)
 {
 	vm_write_finish(arg);
@@ -287,7 +288,8 @@ TEST_F(atc, global_is_every_pasid)
 	MAP_THEN_REMAP(self->iova, self->page[0], self->page[1]);
 	TLBI(self->iova, VM_PAGE);
 	SYNC();
-	smmuv3_cmd_atc_inv_ssid(guest_smmuv3_next(&list), self->device->rid, 9, true, self->iova, 0);
+	smmuv3_cmd_atc_inv_ssid(guest_smmuv3_next(&list), self->device->rid, 9, true, self->iova,
+				0);
 	SYNC();
 	EXECUTE(&list);
 	if (self->space.pasid == DMA_NO_PASID)
@@ -401,7 +403,7 @@ TEST_F(atc, answers_with_another_itag)
 	EXPECT_TIME_OUT_AND_FENCE();
 }
 
-/* An unmap that could not be done is not reported as done; the page is out of reach nevertheless. */
+/* An unmap that could not be done is not reported as done; the page is out of reach anyway. */
 TEST_F(atc, unmap_of_a_device_that_never_answers)
 {
 	const uint64_t hot = 0x80000000;

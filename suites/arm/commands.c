@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * IOMMU_HWPT_INVALIDATE of a vIOMMU: which of a guest's commands are let through, in which form, and
- * that as many are reported as handled as are.
+ * IOMMU_HWPT_INVALIDATE of a vIOMMU: which of a guest's commands are let through, in which form,
+ * and that as many are reported as handled as are.
  */
 #include "arm.h"
 
@@ -134,7 +134,8 @@ TEST_F(commands, reserved_ranges_are_refused)
 {
 	uint64_t va = CMD_TLBI_NH_VA | ASID(self->asid);
 	const uint64_t num = smmu_put(CMD0_TLBI_NUM, 1), scale = smmu_put(CMD0_TLBI_SCALE, 1);
-	const uint64_t tg = smmu_put(CMD1_TLBI_TG, CMD_TLBI_TG_4K), ttl = smmu_put(CMD1_TLBI_TTL, 3);
+	const uint64_t tg = smmu_put(CMD1_TLBI_TG, CMD_TLBI_TG_4K);
+	const uint64_t ttl = smmu_put(CMD1_TLBI_TTL, 3);
 
 	RULE("SMMU-06");
 	EXPECT_ACCEPTED(va | num, tg);
@@ -278,7 +279,7 @@ TEST_F(commands, bad_entry_in_the_middle)
 	}
 }
 
-/* The VMM's side of it: CONS stands at the command that was refused, with what is before it done. */
+/* The VMM's side of it: CONS stands at the command that was refused, what is before it is done. */
 TEST_F(commands, guest_sees_how_far_it_came)
 {
 	struct guest_smmuv3_list list = {};

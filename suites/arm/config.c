@@ -332,7 +332,7 @@ TEST_F(nested, other_cd_table)
 	vm_space_fini(&other);
 }
 
-/* S1DSS says what a request without SubstreamID is: CD 0, nothing, or none of stage 1's business. */
+/* S1DSS says what a request without SubstreamID is: CD 0, nothing, or not stage 1's business. */
 TEST_F(nested, default_substream)
 {
 	struct vm_space plain;

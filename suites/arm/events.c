@@ -334,7 +334,8 @@ FIXTURE_TEARDOWN(stall)
 
 /* The DMA waits for the guest, who has it as an event record */
 #define STALL(_event) do { \
-	ASSERT_EQ(DMA_STALLED, self->target.ops->dma(&self->target, 0, STALLED_ENGINE, &self->dma)); \
+	ASSERT_EQ(DMA_STALLED, \
+		  self->target.ops->dma(&self->target, 0, STALLED_ENGINE, &self->dma)); \
 	ASSERT_EQ(0, self->target.ops->service(&self->target)); \
 	ASSERT_EQ(0, vmm_smmuv3_next_stall(&self->vm, _event)); \
 	EXPECT_EQ(DMA_STALLED, self->target.ops->dma_finish(&self->target, 0, STALLED_ENGINE)); \

@@ -50,7 +50,8 @@ FIXTURE_SETUP(two_vms)
 	for (unsigned int i = 0; i < 2; i++) {
 		self->other_page[i] = vm_page(&self->other);
 		/* Names that tell whose page it is: guest physical addresses do not. */
-		vm_stamp(pages_ptr(&self->other.mem, self->other_page[i]), VM_PAGE, 0x1000 * (i + 1));
+		vm_stamp(pages_ptr(&self->other.mem, self->other_page[i]), VM_PAGE,
+			 0x1000 * (i + 1));
 	}
 }
 

@@ -37,9 +37,13 @@ FIXTURE_VARIANT_ADD(platform, oas_40_concatenated) { .oas = 2, .page_shift = 12 
 FIXTURE_VARIANT_ADD(platform, oas_42_concatenated) { .oas = 3, .page_shift = 12 };
 FIXTURE_VARIANT_ADD(platform, oas_44) { .oas = 4, .page_shift = 12 };
 FIXTURE_VARIANT_ADD(platform, only_16k) { .granules = SMMUV3_16K, .page_shift = 14 };
-FIXTURE_VARIANT_ADD(platform, only_16k_oas_40) { .granules = SMMUV3_16K, .page_shift = 14, .oas = 2 };
+FIXTURE_VARIANT_ADD(platform, only_16k_oas_40) {
+	.granules = SMMUV3_16K, .page_shift = 14, .oas = 2,
+};
 FIXTURE_VARIANT_ADD(platform, only_64k) { .granules = SMMUV3_64K, .page_shift = 16 };
-FIXTURE_VARIANT_ADD(platform, only_64k_oas_44) { .granules = SMMUV3_64K, .page_shift = 16, .oas = 4 };
+FIXTURE_VARIANT_ADD(platform, only_64k_oas_44) {
+	.granules = SMMUV3_64K, .page_shift = 16, .oas = 4,
+};
 FIXTURE_VARIANT_ADD(platform, no_ranges) { .page_shift = 12, .no_ril = true };
 FIXTURE_VARIANT_ADD(platform, no_substreams) { .page_shift = 12, .no_ssid = true };
 FIXTURE_VARIANT_ADD(platform, few_tags) { .page_shift = 12, .few_tags = true };
@@ -128,7 +132,8 @@ TEST_F(platform, stage2_change_anywhere)
 TEST_F(platform, beyond_the_end_of_stage2)
 {
 	RULE("SMMU-74");
-	EXPECT_EQ(-ERANGE, vm_s2_map(&self->vm, self->high + 0x10000, self->backing, 0x10000, S2_RW));
+	EXPECT_EQ(-ERANGE,
+		  vm_s2_map(&self->vm, self->high + 0x10000, self->backing, 0x10000, S2_RW));
 	PLUG(self->high, 0);
 	MAP(self->iova, self->high, self->granule);
 	REACHES(self->iova, BACKING(0));

@@ -234,7 +234,7 @@ TEST_F(vcmdq, error_is_an_event)
 	OTHER_REACHES(_old); \
 } while (0)
 
-/* That the other's entry stays shows that the command reached its own VM alone (see isolation.c). */
+/* That the other's entry stays shows that the command reached its own VM alone (isolation.c). */
 TEST_F(vcmdq, vmid_is_that_of_the_interface)
 {
 	uint64_t old = vm_page(&self->other), new = vm_page(&self->other);
@@ -333,7 +333,7 @@ TEST_F(vcmdq, memory_is_pinned)
 	EXPECT_EQ(0, vm_s2_unmap(&self->vm, VM_RAM_BASE, VM_RAM_SIZE));
 }
 
-/* Given back with commands pending: nothing reads the memory any more, and the next owner is new. */
+/* Given back with commands pending: nothing reads the memory any more; the next owner is new. */
 TEST_F(vcmdq, closed_with_commands_pending)
 {
 	uint64_t *memory = pages_ptr(&self->vm.mem, self->queue.base);

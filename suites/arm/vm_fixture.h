@@ -31,8 +31,12 @@ FIXTURE_VARIANT(nested)
 FIXTURE_VARIANT_ADD(nested, rid) { .pasid = DMA_NO_PASID, .page_shift = 12 };
 FIXTURE_VARIANT_ADD(nested, rid_ats) { .pasid = DMA_NO_PASID, .page_shift = 12, .ats = true };
 FIXTURE_VARIANT_ADD(nested, pasid) { .pasid = 0x105, .page_shift = 12 };
-FIXTURE_VARIANT_ADD(nested, pasid_ats) { .pasid = 0x105, .page_shift = 12, .ats = true, .cd_two_level = true };
-FIXTURE_VARIANT_ADD(nested, rid_16k) { .pasid = DMA_NO_PASID, .page_shift = 14, .cd_two_level = true };
+FIXTURE_VARIANT_ADD(nested, pasid_ats) {
+	.pasid = 0x105, .page_shift = 12, .ats = true, .cd_two_level = true,
+};
+FIXTURE_VARIANT_ADD(nested, rid_16k) {
+	.pasid = DMA_NO_PASID, .page_shift = 14, .cd_two_level = true,
+};
 FIXTURE_VARIANT_ADD(nested, pasid_ats_16k) { .pasid = 7, .page_shift = 14, .ats = true };
 FIXTURE_VARIANT_ADD(nested, rid_ats_64k) { .pasid = DMA_NO_PASID, .page_shift = 16, .ats = true };
 
