@@ -616,7 +616,7 @@ void smmuv3_command_trace(struct smmuv3 *smmu, const struct smmuv3_cmdq *cmdq, c
 		smmu_trace(smmu, command->format, queue, c[0] >> 32, smmu_get(CMD0_SYNC_CS, c[0]));
 	else if ((c[0] & CMD0_OPCODE) == CMD_RESUME)
 		smmu_trace(smmu, command->format, queue, c[0] >> 32, c[1],
-			   c[0] & (CMD0_RESUME_RETRY | CMD0_RESUME_ABORT));
+			   smmu_get(CMD0_RESUME_RETRY | CMD0_RESUME_ABORT, c[0]));
 	else
 		smmu_trace(smmu, command->format, queue, c[0] >> 32, low,
 			   smmu_get(CMD0_SSID, c[0]), smmu_get(CMD0_SSV, c[0]), c[1] & CMD1_ADDR);

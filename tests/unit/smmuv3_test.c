@@ -209,6 +209,33 @@ TEST_F(smmu, both_halves_of_the_address_space)
 	EXPECT_EQ(EVENT_F_TRANSLATION, bench_event_id(b));
 }
 
+TEST(input_addresses_of_52_bits)
+{
+	struct smmuv3_config config = smmuv3_config_full();
+	uint64_t c[2], page, cds, va = (1ull << 51) + VA;
+	struct bench b;
+
+	config.oas = 6;
+	config.vax = config.ds = true;
+	bench_setup(&b, &config);
+	page = bench_page(&b);
+	for (unsigned int granule = 12; granule <= 16; granule += 2) {
+		struct bench_table t = bench_table(&b, granule, 52, false, false);
+		struct bench_stream s = {
+			.config = STE_CONFIG_S1, .s1 = &t, .asid = granule, .vmid = VMID,
+		};
+
+		bench_map(&t, va, page, granule, 0);
+		cds = bench_stream(&b, SID, &s);
+		bench_store(&b, cds + 2 * 8, CD2_DS);
+		smmuv3_cmd_cfgi_ste(c, SID, true);
+		EXPECT_TRUE(bench_do(&b, c));
+		EXPECT_EQ(page, bench_dma(b.dev, va));
+		EXPECT_EQ(BENCH_FAULT, bench_dma(b.dev, va | 1ull << 52));
+	}
+	bench_teardown(&b);
+}
+
 TEST_F(smmu, stage_2_alone_with_concatenated_tables)
 {
 	struct bench *b = &self->b;

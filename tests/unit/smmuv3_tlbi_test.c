@@ -239,6 +239,23 @@ TEST_F(smmu, s2_ipa_of_a_stage_2_stream)
 	}
 }
 
+/* A block of stage 2 that is cached in pieces goes by any of its addresses. */
+TEST_F(smmu, s2_ipa_of_a_block_in_pieces)
+{
+	struct bench *b = &self->b;
+	struct bench_stream s = bench_stream_s2(b);
+	uint64_t c[2], page = bench_page(b), ipa = (BENCH_IPA + page) & ~0x1fffffull;
+
+	b->smmu->freedom.small_pages = true;
+	bench_stream(b, SID, &s);
+	EXPECT_EQ(page, bench_dma(b->dev, BENCH_IPA + page));
+	bench_map(&b->s2, ipa, 0, 21, MAP_NONE);
+	EXPECT_EQ(page, bench_dma(b->dev, BENCH_IPA + page));
+	smmuv3_cmd_tlbi_s2_ipa(c, VMID, ipa + 0x1ff000, true);
+	EXPECT_TRUE(bench_do(b, c));
+	EXPECT_EQ(BENCH_FAULT, bench_dma(b->dev, BENCH_IPA + page));
+}
+
 /* The rule of nesting: stage 2 by IPA, then stage 1 of the VMID, in two steps (4.4.3.1). */
 TEST_F(smmu, s2_ipa_keeps_combined_entries_until_nh_all)
 {
