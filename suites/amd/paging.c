@@ -12,13 +12,18 @@
 #define BY_RID	0
 #define BY_PASID 1
 
-FIXTURE(paging)
-{
+/** struct host - an iommufd with both devices bound, an IOAS, and memory to map in it */
+struct host {
 	struct target target;
 	struct iommufd iommufd;
 	uint32_t dev_id[2];
 	uint32_t ioas;
 	uint8_t *memory;
+};
+
+FIXTURE(paging)
+{
+	struct host host;
 };
 
 FIXTURE_VARIANT(paging)
@@ -35,25 +40,56 @@ FIXTURE_VARIANT_ADD(paging, v2_ats) { .v2 = true, .ats = true };
 FIXTURE_VARIANT_ADD(paging, v1_ats_two_iommus) { .ats = true, .iommus = 2 };
 FIXTURE_VARIANT_ADD(paging, v2_ats_two_iommus) { .v2 = true, .ats = true, .iommus = 2 };
 
+static void set_up(struct __test_metadata *_metadata, struct host *host, unsigned int iommus)
+{
+	struct ref_config config = { .iommus = iommus };
+
+	ASSERT_EQ(0, ref_open(&host->target, &ref_amd, &config));
+	ASSERT_EQ(0, host->target.ops->iommufd_open(&host->target, &host->iommufd));
+	host->memory = host->target.ops->memory(&host->target, PAGES * PAGE);
+	ASSERT_NE(NULL, host->memory);
+	vm_stamp(host->memory, PAGES * PAGE, (uintptr_t)host->memory);
+	ASSERT_EQ(0, __ioas_alloc(&host->iommufd, &host->ioas));
+	for (unsigned int i = 0; i < 2; i++)
+		ASSERT_EQ(0, host->target.ops->bind(&host->target, &host->iommufd, i,
+						    &host->dev_id[i]));
+}
+
 FIXTURE_SETUP(paging)
 {
-	struct ref_config config = { .iommus = variant->iommus };
-
-	ASSERT_EQ(0, ref_open(&self->target, &ref_amd, &config));
-	ASSERT_EQ(0, self->target.ops->iommufd_open(&self->target, &self->iommufd));
-	self->memory = self->target.ops->memory(&self->target, PAGES * PAGE);
-	ASSERT_NE(NULL, self->memory);
-	vm_stamp(self->memory, PAGES * PAGE, (uintptr_t)self->memory);
-	ASSERT_EQ(0, __ioas_alloc(&self->iommufd, &self->ioas));
-	for (unsigned int i = 0; i < 2; i++)
-		ASSERT_EQ(0, self->target.ops->bind(&self->target, &self->iommufd, i,
-						    &self->dev_id[i]));
+	set_up(_metadata, &self->host, variant->iommus);
 }
 
 FIXTURE_TEARDOWN(paging)
 {
-	iommufd_close(&self->iommufd);
-	self->target.ops->close(&self->target);
+	iommufd_close(&self->host.iommufd);
+	self->host.target.ops->close(&self->host.target);
+}
+
+/* PASIDs need v2 tables. */
+FIXTURE(pasids)
+{
+	struct host host;
+};
+
+FIXTURE_VARIANT(pasids)
+{
+	bool ats;
+	bool v2;
+};
+
+FIXTURE_VARIANT_ADD(pasids, plain) { .v2 = true };
+FIXTURE_VARIANT_ADD(pasids, ats) { .v2 = true, .ats = true };
+
+FIXTURE_SETUP(pasids)
+{
+	set_up(_metadata, &self->host, 1);
+}
+
+FIXTURE_TEARDOWN(pasids)
+{
+	iommufd_close(&self->host.iommufd);
+	self->host.target.ops->close(&self->host.target);
 }
 
 static uint64_t name_of(const uint8_t *memory, unsigned int page)
@@ -74,31 +110,31 @@ static uint64_t read_at(struct target *target, unsigned int device, bool ats, ui
 }
 
 #define SEES(_device, _pasid, _iova, _page) \
-	EXPECT_EQ(name_of(self->memory, _page), \
-		  read_at(&self->target, _device, variant->ats, _pasid, _iova))
+	EXPECT_EQ(name_of(self->host.memory, _page), \
+		  read_at(&self->host.target, _device, variant->ats, _pasid, _iova))
 #define SEES_NOTHING(_device, _pasid, _iova) \
-	EXPECT_EQ(VM_NOWHERE, read_at(&self->target, _device, variant->ats, _pasid, _iova))
+	EXPECT_EQ(VM_NOWHERE, read_at(&self->host.target, _device, variant->ats, _pasid, _iova))
 #define ATTACH(_device, _pasid, _pt) \
-	ASSERT_EQ(0, self->target.ops->attach(&self->target, &self->iommufd, \
-					      self->dev_id[_device], _pasid, _pt))
+	ASSERT_EQ(0, self->host.target.ops->attach(&self->host.target, &self->host.iommufd, \
+					      self->host.dev_id[_device], _pasid, _pt))
 #define DETACH(_device, _pasid) \
-	EXPECT_EQ(0, self->target.ops->detach(&self->target, &self->iommufd, \
-					      self->dev_id[_device], _pasid))
+	EXPECT_EQ(0, self->host.target.ops->detach(&self->host.target, &self->host.iommufd, \
+					      self->host.dev_id[_device], _pasid))
 
-static int map(FIXTURE_DATA(paging) *self, unsigned int page, unsigned int to, unsigned int count)
+static int map(struct host *host, unsigned int page, unsigned int to, unsigned int count)
 {
-	return __ioas_map(&self->iommufd, self->ioas, self->memory + to * PAGE, count * PAGE,
+	return __ioas_map(&host->iommufd, host->ioas, host->memory + to * PAGE, count * PAGE,
 			  IOVA + page * PAGE, S2_RW);
 }
 
-static int unmap(FIXTURE_DATA(paging) *self, unsigned int page, unsigned int count)
+static int unmap(struct host *host, unsigned int page, unsigned int count)
 {
-	return __ioas_unmap(&self->iommufd, self->ioas, IOVA + page * PAGE, count * PAGE, NULL);
+	return __ioas_unmap(&host->iommufd, host->ioas, IOVA + page * PAGE, count * PAGE, NULL);
 }
 
 #define HWPT(_device) ({ \
 	uint32_t id = 0; \
-	ASSERT_EQ(0, __hwpt_alloc(&self->iommufd, self->dev_id[_device], self->ioas, \
+	ASSERT_EQ(0, __hwpt_alloc(&self->host.iommufd, self->host.dev_id[_device], self->host.ioas, \
 				  variant->v2 ? IOMMU_HWPT_ALLOC_PASID : 0, &id)); \
 	id; \
 })
@@ -111,10 +147,10 @@ TEST_F(paging, unmapped)
 	for (unsigned int i = 0; i < 2; i++)
 		ATTACH(i, DMA_NO_PASID, hwpt);
 	for (unsigned int n = 0; n < 3; n++) {
-		ASSERT_EQ(0, map(self, 0, n, 4));
+		ASSERT_EQ(0, map(&self->host, 0, n, 4));
 		for (unsigned int i = 0; i < 2; i++)
 			SEES(i, DMA_NO_PASID, IOVA + 3 * PAGE, n + 3);
-		EXPECT_EQ(0, unmap(self, 0, 4));
+		EXPECT_EQ(0, unmap(&self->host, 0, 4));
 		for (unsigned int i = 0; i < 2; i++)
 			SEES_NOTHING(i, DMA_NO_PASID, IOVA + 3 * PAGE);
 	}
@@ -123,13 +159,13 @@ TEST_F(paging, unmapped)
 TEST_F(paging, replaced)
 {
 	RULE("AMD-06");
-	uint32_t hwpt = HWPT(0), ioas = self->ioas, other;
+	uint32_t hwpt = HWPT(0), ioas = self->host.ioas, other;
 
-	ASSERT_EQ(0, map(self, 0, 0, 1));
+	ASSERT_EQ(0, map(&self->host, 0, 0, 1));
 	ATTACH(0, DMA_NO_PASID, hwpt);
 	SEES(0, DMA_NO_PASID, IOVA, 0);
-	ASSERT_EQ(0, __ioas_alloc(&self->iommufd, &self->ioas));
-	ASSERT_EQ(0, map(self, 0, 9, 1));
+	ASSERT_EQ(0, __ioas_alloc(&self->host.iommufd, &self->host.ioas));
+	ASSERT_EQ(0, map(&self->host, 0, 9, 1));
 	other = HWPT(0);
 	ATTACH(0, DMA_NO_PASID, other);
 	SEES(0, DMA_NO_PASID, IOVA, 9);
@@ -142,13 +178,13 @@ TEST_F(paging, replaced)
 TEST_F(paging, detached)
 {
 	RULE("AMD-06");
-	ASSERT_EQ(0, map(self, 0, 0, 1));
+	ASSERT_EQ(0, map(&self->host, 0, 0, 1));
 	SEES_NOTHING(0, DMA_NO_PASID, IOVA);
 	ATTACH(0, DMA_NO_PASID, HWPT(0));
 	SEES(0, DMA_NO_PASID, IOVA, 0);
 	DETACH(0, DMA_NO_PASID);
 	SEES_NOTHING(0, DMA_NO_PASID, IOVA);
-	EXPECT_EQ(VM_NOWHERE, read_at(&self->target, 0, false, DMA_NO_PASID, IOVA));
+	EXPECT_EQ(VM_NOWHERE, read_at(&self->host.target, 0, false, DMA_NO_PASID, IOVA));
 }
 
 /* The next table gets the DomainID of the one that went. */
@@ -158,18 +194,18 @@ TEST_F(paging, domain_id_used_again)
 	uint32_t hwpt;
 
 	for (unsigned int n = 0; n < 4; n++) {
-		ASSERT_EQ(0, map(self, 0, n, 1));
+		ASSERT_EQ(0, map(&self->host, 0, n, 1));
 		hwpt = HWPT(0);
 		ATTACH(0, DMA_NO_PASID, hwpt);
 		SEES(0, DMA_NO_PASID, IOVA, n);
 		DETACH(0, DMA_NO_PASID);
-		EXPECT_EQ(0, __iommufd_destroy(&self->iommufd, hwpt));
-		EXPECT_EQ(0, unmap(self, 0, 1));
+		EXPECT_EQ(0, __iommufd_destroy(&self->host.iommufd, hwpt));
+		EXPECT_EQ(0, unmap(&self->host, 0, 1));
 		hwpt = HWPT(0);
 		ATTACH(0, DMA_NO_PASID, hwpt);
 		SEES_NOTHING(0, DMA_NO_PASID, IOVA);
 		DETACH(0, DMA_NO_PASID);
-		EXPECT_EQ(0, __iommufd_destroy(&self->iommufd, hwpt));
+		EXPECT_EQ(0, __iommufd_destroy(&self->host.iommufd, hwpt));
 	}
 }
 
@@ -177,10 +213,10 @@ TEST_F(paging, domain_id_used_again)
 TEST_F(paging, never_attached)
 {
 	RULE("AMD-06");
-	uint64_t ram = ref_machine(&self->target)->mem.base + (8ULL << 20);
+	uint64_t ram = ref_machine(&self->host.target)->mem.base + (8ULL << 20);
 
 	for (unsigned int i = 0; i < 2; i++)
-		EXPECT_EQ(VM_NOWHERE, read_at(&self->target, i, false, DMA_NO_PASID, ram));
+		EXPECT_EQ(VM_NOWHERE, read_at(&self->host.target, i, false, DMA_NO_PASID, ram));
 }
 
 /* One mapping of two pages, on both sides of a boundary */
@@ -189,10 +225,10 @@ TEST_F(paging, unmapped_across_a_boundary)
 	RULE("AMD-66");
 	ATTACH(0, DMA_NO_PASID, HWPT(0));
 	for (unsigned int first = 1; first < 16; first = 2 * first + 1) {
-		ASSERT_EQ(0, map(self, first, 0, 2));
+		ASSERT_EQ(0, map(&self->host, first, 0, 2));
 		SEES(0, DMA_NO_PASID, IOVA + first * PAGE, 0);
 		SEES(0, DMA_NO_PASID, IOVA + (first + 1) * PAGE, 1);
-		EXPECT_EQ(0, unmap(self, first, 2));
+		EXPECT_EQ(0, unmap(&self->host, first, 2));
 		SEES_NOTHING(0, DMA_NO_PASID, IOVA + first * PAGE);
 		SEES_NOTHING(0, DMA_NO_PASID, IOVA + (first + 1) * PAGE);
 	}
@@ -209,39 +245,34 @@ TEST_F(paging, ranges)
 	ATTACH(0, DMA_NO_PASID, HWPT(0));
 	for (unsigned int r = 0; r < sizeof(ranges) / sizeof(ranges[0]); r++) {
 		for (unsigned int i = 0; i < PAGES; i++) {
-			ASSERT_EQ(0, map(self, i, i, 1));
+			ASSERT_EQ(0, map(&self->host, i, i, 1));
 			SEES(0, DMA_NO_PASID, IOVA + i * PAGE, i);
 		}
-		EXPECT_EQ(0, unmap(self, ranges[r].first, ranges[r].count));
+		EXPECT_EQ(0, unmap(&self->host, ranges[r].first, ranges[r].count));
 		for (unsigned int i = 0; i < PAGES; i++) {
 			bool gone = i - ranges[r].first < ranges[r].count;
 
-			EXPECT_EQ(gone ? VM_NOWHERE : name_of(self->memory, i),
-				  read_at(&self->target, 0, variant->ats, DMA_NO_PASID,
+			EXPECT_EQ(gone ? VM_NOWHERE : name_of(self->host.memory, i),
+				  read_at(&self->host.target, 0, variant->ats, DMA_NO_PASID,
 					  IOVA + i * PAGE));
 		}
-		__ioas_unmap(&self->iommufd, self->ioas, 0, UINT64_MAX, NULL);
+		__ioas_unmap(&self->host.iommufd, self->host.ioas, 0, UINT64_MAX, NULL);
 	}
 }
 
 /* PASIDs beside the RID: each has a table, the device one tag for all. */
-TEST_F(paging, pasids)
+TEST_F(pasids, beside_the_rid)
 {
 	RULE("AMD-67");
 	uint32_t hwpt[2], other;
 
-	if (!variant->v2) {	/* a v1 table is no table for a PASID */
-		EXPECT_EQ(-EINVAL, self->target.ops->attach(&self->target, &self->iommufd,
-							    self->dev_id[0], 5, HWPT(0)));
-		return;
-	}
-	ASSERT_EQ(0, map(self, 0, 0, 1));
+	ASSERT_EQ(0, map(&self->host, 0, 0, 1));
 	hwpt[BY_RID] = HWPT(0);
-	ASSERT_EQ(0, __ioas_alloc(&self->iommufd, &self->ioas));
-	ASSERT_EQ(0, map(self, 0, 1, 1));
+	ASSERT_EQ(0, __ioas_alloc(&self->host.iommufd, &self->host.ioas));
+	ASSERT_EQ(0, map(&self->host, 0, 1, 1));
 	hwpt[BY_PASID] = HWPT(0);
-	ASSERT_EQ(0, __ioas_alloc(&self->iommufd, &self->ioas));
-	ASSERT_EQ(0, map(self, 0, 2, 1));
+	ASSERT_EQ(0, __ioas_alloc(&self->host.iommufd, &self->host.ioas));
+	ASSERT_EQ(0, map(&self->host, 0, 2, 1));
 	other = HWPT(0);
 	ATTACH(0, DMA_NO_PASID, hwpt[BY_RID]);
 	ATTACH(0, 0x305, hwpt[BY_PASID]);
@@ -254,7 +285,7 @@ TEST_F(paging, pasids)
 	SEES(0, 0x305, IOVA, 2);
 	DETACH(0, 0x306);
 	SEES_NOTHING(0, 0x306, IOVA);
-	EXPECT_EQ(0, unmap(self, 0, 1));
+	EXPECT_EQ(0, unmap(&self->host, 0, 1));
 	SEES_NOTHING(0, 0x305, IOVA);
 	SEES(0, DMA_NO_PASID, IOVA, 0);
 	DETACH(0, DMA_NO_PASID);
@@ -266,23 +297,24 @@ TEST_F(paging, pasids)
 TEST_F(paging, reset)
 {
 	RULE("ATS-08");
-	ASSERT_EQ(0, map(self, 0, 0, 1));
+	ASSERT_EQ(0, map(&self->host, 0, 0, 1));
 	ATTACH(0, DMA_NO_PASID, HWPT(0));
 	SEES(0, DMA_NO_PASID, IOVA, 0);
-	EXPECT_EQ(0, self->target.ops->reset(&self->target, &self->iommufd, self->dev_id[0]));
+	EXPECT_EQ(0, self->host.target.ops->reset(&self->host.target, &self->host.iommufd,
+						  self->host.dev_id[0]));
 	SEES(0, DMA_NO_PASID, IOVA, 0);
-	EXPECT_EQ(0, unmap(self, 0, 1));
+	EXPECT_EQ(0, unmap(&self->host, 0, 1));
 	SEES_NOTHING(0, DMA_NO_PASID, IOVA);
 }
 
 TEST_F(paging, silent_device)
 {
 	RULE("NEST-07");
-	ASSERT_EQ(0, map(self, 0, 0, 1));
+	ASSERT_EQ(0, map(&self->host, 0, 0, 1));
 	ATTACH(0, DMA_NO_PASID, HWPT(0));
 	SEES(0, DMA_NO_PASID, IOVA, 0);
-	endpoint_behaviour(ref_endpoint(&self->target, 0))->never_complete = true;
-	EXPECT_EQ(-ETIMEDOUT, unmap(self, 0, 1));	/* ATS is on, used or not */
+	endpoint_behaviour(ref_endpoint(&self->host.target, 0))->never_complete = true;
+	EXPECT_EQ(-ETIMEDOUT, unmap(&self->host, 0, 1));	/* ATS is on, used or not */
 	SEES_NOTHING(0, DMA_NO_PASID, IOVA);
 }
 
