@@ -180,6 +180,7 @@ static void interrupt(struct hyp *hyp, uint64_t addr, uint32_t data)
 
 		if (addr == MSI_ADDR && data != i)
 			continue;
+		smmu->cmdqv_error |= addr != MSI_ADDR;	/* the CMDQV's is wired by firmware */
 		if (smmu->busy)
 			smmu->pending = true;
 		else

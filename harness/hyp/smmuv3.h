@@ -33,6 +33,7 @@ struct smmu_queue {
  * @aborts: command fetches that failed in a row
  * @lost: number of the last CMD_SYNC that could not complete an ATC invalidation
  * @busy: nesting of command submissions; @pending: an interrupt came meanwhile
+ * @cmdqv_error: the interrupt of the CMDQV came
  * @strtab: level 1 of the stream table
  */
 struct smmu {
@@ -48,6 +49,7 @@ struct smmu {
 	unsigned int aborts;
 	unsigned int busy;
 	bool pending;
+	bool cmdqv_error;
 	struct smmu_queue eventq;
 	struct smmu_queue priq;
 	uint64_t strtab;

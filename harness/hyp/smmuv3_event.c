@@ -148,7 +148,10 @@ void smmu_events(struct smmu *smmu)
 	while (smmu->idr[0] & SMMU_IDR0_PRI &&
 	       take(smmu, &smmu->priq, SMMU_PRIQ_PROD, SMMU_PRIQ_CONS, record, 2))
 		handle_page_request(smmu, record);
-	smmu_cmdqv_errors(smmu);
+	if (smmu->cmdqv_error) {
+		smmu->cmdqv_error = false;
+		smmu_cmdqv_errors(smmu);
+	}
 }
 
 int smmu_page_response(struct hyp_device *hyp_device, uint32_t pasid, uint32_t group, uint32_t code)
