@@ -175,6 +175,7 @@ struct hw_iommu *amdvi_create(struct machine *machine, const struct amdvi_config
 		return NULL;
 	}
 	amdvi->config = *config;
+	amdvi->hw.caches_absent = config->np_cache;
 	amdvi->hw.ops = config->viommu ? &viommu_ops : &ops;
 	snprintf(amdvi->hw.unit, sizeof(amdvi->hw.unit), "amdvi%u", machine->iommu_count);
 	pthread_mutex_init(&amdvi->lock, NULL);

@@ -141,9 +141,11 @@ struct hw_iommu_ops {
  * struct hw_iommu - the common part; first member of each kind's own struct
  * @unit: name for traces: "vtd0"
  * @segment_ops: none; RIDs are unique in a machine
+ * @caches_absent: of AMD-Vi: NpCache of the capability header, which is not among the registers
  */
 struct hw_iommu {
 	const struct hw_iommu_ops *ops;
+	bool caches_absent;
 	struct machine *machine;
 	struct hw_mem *mem;
 	struct hw_trace *trace;

@@ -76,12 +76,17 @@ int amd_map(struct hyp_domain *domain, uint64_t iova, uint64_t pa, uint64_t len,
 {
 	struct amd_domain *to = amd_domain_of(domain);
 	unsigned int bits = PGTABLE_USER;
+	int rc;
 
 	bits |= prot & IOMMU_IOAS_MAP_READABLE ? PGTABLE_READ : 0;
 	bits |= prot & IOMMU_IOAS_MAP_WRITEABLE ? PGTABLE_WRITE : 0;
 	if (domain->flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING)
 		bits |= PGTABLE_NO_ACCESSED | PGTABLE_NO_DIRTY;
-	return pgtable_map(&to->pt, iova, pa, len, bits, 0);
+	rc = pgtable_map(&to->pt, iova, pa, len, bits, 0);
+	if (rc || !domain->hyp->platform->caches_absent ||
+	    FAULT("hyp.amdvi-np-cache-ignored", "a new mapping is not invalidated for NpCache"))
+		return rc;
+	return amd_flush_domain(to, iova, iova + len - 1);
 }
 
 int amd_unmap(struct hyp_domain *domain, uint64_t iova, uint64_t len)

@@ -318,10 +318,11 @@ static void pasid_set(struct amd_device *device, uint32_t pasid, struct amd_doma
 	*slot = (struct amd_pasid){ pasid, domain };
 }
 
-/* PASID 0 is what the RID uses. An entry that changes is flushed, one that appears is not cached. */
+/* PASID 0 is what the RID uses. An entry that changes is flushed; one that appears was not cached. */
 static int attach_guest(struct amd_device *device, uint32_t pasid, struct amd_domain *domain)
 {
-	bool fresh = !device->gcr3, change = pasid_of(device, pasid);
+	bool absent = device->device->hyp->platform->caches_absent;
+	bool fresh = !device->gcr3, change = pasid_of(device, pasid) || absent;
 	uint64_t *slot;
 	int rc;
 

@@ -103,6 +103,8 @@ void platform_inprocess(struct platform *platform, struct machine *machine)
 		.ram_size = machine->mem.size, .iommu_count = machine->iommu_count,
 		.device_count = machine->endpoint_count, .priv = machine,
 	};
+	for (unsigned int i = 0; i < machine->iommu_count; i++)
+		platform->caches_absent |= machine->iommus[i]->caches_absent;
 	for (unsigned int i = 0; i < machine->endpoint_count; i++) {
 		const struct endpoint_config *config = endpoint_config(machine->endpoints[i]);
 

@@ -46,12 +46,14 @@ struct platform_device {
 /**
  * struct platform
  * @ram, @ram_base, @ram_size: physical memory and where the CPU sees it
+ * @caches_absent: an IOMMU has NpCache in its PCI capability (AMD-Vi)
  * @waiting: if set, called once by the next @relax, then forgotten: what a test does while the
  *	hypervisor waits for the hardware
  * @interrupt: set by the hypervisor
  */
 struct platform {
 	const struct platform_ops *ops;
+	bool caches_absent;
 	uint8_t *ram;
 	uint64_t ram_base;
 	uint64_t ram_size;

@@ -200,11 +200,11 @@ static int amd_attach(struct vm_device *device, struct vm_space *space, struct v
 		return rc;
 	space->domain = of->domain;
 	__atomic_store_n(entry, space->stage1.root | AMDVI_GCR3_V, __ATOMIC_RELEASE);
-	if (old)
-		rc = issue_pasid_change(device, guest_pasid(space));
-	else if (!of->spaces++) {
+	if (!old && !of->spaces++) {
 		guest_amdvi_dte_set(&vmm->guest, device->rid);
 		rc = issue_dte_change(device);
+	} else if (old || vmm->config.np_cache) {
+		rc = issue_pasid_change(device, guest_pasid(space));
 	}
 	space->hwpt_id = vmm_amdvi_device(vmm, device->rid)->hwpt_id;
 	return rc;

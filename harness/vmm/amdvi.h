@@ -28,6 +28,7 @@
  * @by_domain: IOMMU_PAGES go to a nested page table of their DomainID, one call each; else to the
  *	vIOMMU with what is around them
  * @events: the VMM takes events, and page requests
+ * @np_cache: the virtual IOMMU says NpCache: the guest invalidates for what it adds, too
  */
 struct vm_amd_config {
 	unsigned int glx;
@@ -35,6 +36,7 @@ struct vm_amd_config {
 	bool hw;
 	bool by_domain;
 	bool events;
+	bool np_cache;
 };
 
 /**

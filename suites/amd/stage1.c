@@ -216,6 +216,25 @@ TEST_F(nested, one_page_of_many)
 	}
 }
 
+/* Hardware sets A and D in the guest's table; what the guest clears it invalidates. */
+TEST_F(nested, accessed_and_dirty_bits)
+{
+	RULE("AMD-50");
+	uint64_t *pte;
+
+	ASSERT_EQ(0, vm_map(&self->space, self->iova, self->page[0], PAGE,
+			    RW | PGTABLE_NO_ACCESSED | PGTABLE_NO_DIRTY));
+	pte = pgtable_entry(&self->space.stage1, self->iova, 0);
+	for (unsigned int i = 0; i < 3; i++) {
+		REACHES(self->iova, self->page[0]);
+		EXPECT_EQ(AMDVI_GPTE_A, *pte & (AMDVI_GPTE_A | AMDVI_GPTE_D));
+		EXPECT_TRUE(vm_write(self->device, &self->space, self->iova + 8, i));
+		EXPECT_EQ(AMDVI_GPTE_A | AMDVI_GPTE_D, *pte & (AMDVI_GPTE_A | AMDVI_GPTE_D));
+		__atomic_fetch_and(pte, ~(AMDVI_GPTE_A | AMDVI_GPTE_D), __ATOMIC_RELAXED);
+		INVALIDATE(self->iova, PAGE, VM_LEAF_ONLY);
+	}
+}
+
 /* Other ids and other addresses before, beside and after the right one do not do its work. */
 TEST_F(nested, the_right_one_among_wrong_ones)
 {
