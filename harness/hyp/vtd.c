@@ -146,6 +146,8 @@ static int vtd_hw_info(struct hyp_device *device, void *data, uint32_t *len)
 		.ecap_reg = vtd_device(device)->iommu->ecap,
 	};
 
+	if (FAULT("hyp.vtd-hw-info-one-register", "ecap_reg reports CAP_REG"))
+		info.ecap_reg = info.cap_reg;
 	memcpy(data, &info, sizeof(info));
 	*len = sizeof(info);
 	return 0;

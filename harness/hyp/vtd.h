@@ -125,6 +125,12 @@ static inline struct vtd_domain *vtd_parent(const struct vtd_domain *domain)
 	return vtd_domain(domain->base.parent);
 }
 
+/* Whose second stage it is: a nested domain's is its parent's */
+static inline struct vtd_domain *vtd_paging(struct vtd_domain *domain)
+{
+	return domain->base.parent ? vtd_parent(domain) : domain;
+}
+
 static inline struct vtd_device *vtd_device(const struct hyp_device *device)
 {
 	return device->priv;
@@ -162,8 +168,8 @@ int vtd_table_init(struct vtd_device *device);
 int vtd_context_write(struct vtd_device *device, bool present);
 /** vtd_pasid_entry() - The 8 quadwords of @pasid; NULL: no memory */
 uint64_t *vtd_pasid_entry(struct vtd_device *device, uint32_t pasid);
-/** vtd_pasid_write() - Make the entry of @use valid, its P bit last */
-void vtd_pasid_write(const struct vtd_use *use);
+/** vtd_pasid_write() - Make the entry of @use valid, its P bit last; @track_dirty: SSADE */
+void vtd_pasid_write(const struct vtd_use *use, bool track_dirty);
 
 /* vtd_attach.c */
 

@@ -40,7 +40,8 @@ static void did_put(struct vtd_domain *domain, struct vtd_iommu *iommu, bool cle
 {
 	uint16_t did = domain->did[iommu->index];
 
-	if (--domain->did_users[iommu->index] || !clean)
+	if (--domain->did_users[iommu->index] || !clean ||
+	    FAULT("hyp.vtd-leaks-did", "domain ids never come back"))
 		return;
 	iommu->dids[did / 64] &= ~(1ull << did % 64);
 }
@@ -146,9 +147,9 @@ void vtd_fence(struct vtd_device *device)
 	vtd_submit(device->iommu, d, 3, 0);
 }
 
-static int compatible(const struct vtd_device *device, const struct vtd_domain *domain)
+static int compatible(const struct vtd_device *device, struct vtd_domain *domain)
 {
-	const struct vtd_domain *paging = domain->base.parent ? vtd_parent(domain) : domain;
+	const struct vtd_domain *paging = vtd_paging(domain);
 	uint64_t cap = device->iommu->cap;
 
 	if (!(cap & VTD_CAP_SAGAW_39 << (paging->second_stage.levels - 3)))
@@ -168,7 +169,8 @@ int vtd_attach(struct hyp_device *base, uint32_t pasid, struct hyp_domain *domai
 	struct vtd_use *use, *before;
 	int rc = 0;
 
-	if (pasid == VTD_RID_PASID)
+	if (pasid == VTD_RID_PASID &&
+	    !FAULT("hyp.vtd-pasid-0-allowed", "a PASID attach takes the entry of the RID"))
 		return -EINVAL;		/* belongs to the requests without PASID */
 	if (!device->uses)
 		rc = device_open(device);
@@ -198,7 +200,9 @@ int vtd_attach(struct hyp_device *base, uint32_t pasid, struct hyp_domain *domai
 	use_link(use);
 	if (device->fenced)
 		return 0;	/* while the old one was taken away: this one is blocked as well */
-	vtd_pasid_write(use);
+	vtd_pasid_write(use, vtd_paging(use->domain)->base.dirty_tracking &&
+			!FAULT("hyp.vtd-attach-untracked",
+			       "what is attached while dirty tracking is on is not tracked"));
 	if (device->iommu->cap & VTD_CAP_CM)
 		vtd_flush_entry(use);
 	return 0;

@@ -21,7 +21,8 @@ int vtd_paging_alloc(struct hyp_device *device, uint32_t flags, struct hyp_domai
 
 	if (!(iommu->ecap & VTD_ECAP_SSTS))
 		return -EOPNOTSUPP;
-	if (flags & IOMMU_HWPT_ALLOC_NEST_PARENT && !(iommu->ecap & VTD_ECAP_NEST))
+	if (flags & IOMMU_HWPT_ALLOC_NEST_PARENT && !(iommu->ecap & VTD_ECAP_NEST) &&
+	    !FAULT("hyp.vtd-nest-unchecked", "nest parents are made for hardware without nesting"))
 		return -EOPNOTSUPP;
 	if (flags & IOMMU_HWPT_ALLOC_PASID && !(iommu->ecap & VTD_ECAP_PASID))
 		return -EOPNOTSUPP;
@@ -115,18 +116,21 @@ static uint64_t *leaf_entry(struct pgtable *pt, uint64_t iova, unsigned int *shi
 static bool collect_dirty(struct vtd_domain *domain, uint64_t iova, uint64_t last, bool keep,
 			  struct hyp_dirty *dirty)
 {
+	uint64_t written = VTD_SS_D;
 	bool cleared = false;
 
+	if (FAULT("hyp.vtd-accessed-is-dirty", "what was only read is reported as written"))
+		written = VTD_SS_A;
 	for (uint64_t size; iova <= last; iova = (iova & -size) + size) {
 		unsigned int shift = 0;
 		uint64_t *entry = leaf_entry(&domain->second_stage, iova, &shift);
 
 		size = 1ull << shift;
-		if (entry && __atomic_load_n(entry, __ATOMIC_RELAXED) & VTD_SS_D) {
+		if (entry && __atomic_load_n(entry, __ATOMIC_RELAXED) & written) {
 			if (dirty)
 				dirty->page(dirty, iova & -size, size);
 			if (!keep) {
-				__atomic_fetch_and(entry, ~VTD_SS_D, __ATOMIC_ACQ_REL);
+				__atomic_fetch_and(entry, ~written, __ATOMIC_ACQ_REL);
 				cleared = true;
 			}
 		}
@@ -141,7 +145,7 @@ static int rewrite_entries(struct vtd_domain *domain)
 	for (struct vtd_use *use = domain->uses; use; use = use->next_of_domain) {
 		if (use->device->fenced)
 			continue;
-		vtd_pasid_write(use);
+		vtd_pasid_write(use, vtd_paging(domain)->base.dirty_tracking);
 		rc = vtd_flush_entry(use) ?: rc;
 	}
 	return rc;

@@ -32,7 +32,8 @@ static int check_length(const void *data, uint32_t len, uint32_t known)
 	if (len < known)
 		return -EINVAL;
 	for (uint32_t i = known; i < len; i++)
-		if (bytes[i])
+		if (bytes[i] && !FAULT("hyp.vtd-ignores-tail",
+				       "what a longer struct asks for is silently not done"))
 			return -E2BIG;
 	return 0;
 }
@@ -50,7 +51,8 @@ int vtd_nested_alloc(struct hyp_device *device, struct hyp_domain *parent,
 	rc = check_length(data, len, sizeof(*user));
 	if (rc)
 		return rc;
-	if (user->flags & ~(uint64_t)S1_FLAGS || user->__reserved)
+	if ((user->flags & ~(uint64_t)S1_FLAGS || user->__reserved) &&
+	    !FAULT("hyp.vtd-ignores-flags", "unknown flags of a first stage are silently dropped"))
 		return -EOPNOTSUPP;
 	if ((user->addr_width != 48 && user->addr_width != 57) || user->pgtbl_addr % PAGE ||
 	    user->pgtbl_addr & ~VTD_FS_ADDR)
@@ -124,6 +126,9 @@ int vtd_user_invalidate(struct hyp_domain *base, struct hyp_viommu *viommu, uint
 		return -EOPNOTSUPP;
 	if (type != IOMMU_HWPT_INVALIDATE_DATA_VTD_S1)
 		return -EINVAL;
+	if (!vtd_domain(base)->uses &&
+	    FAULT("hyp.vtd-invalidate-needs-user", "a page table must be attached to be invalidated"))
+		return -ENODEV;
 	while (done < total && !rc) {
 		unsigned int count = 0;
 

@@ -79,10 +79,10 @@ static uint64_t first_stage_word(const struct vtd_domain *domain)
 	       (domain->flags & IOMMU_VTD_S1_EAFE ? VTD_PASID_EAFE : 0);
 }
 
-void vtd_pasid_write(const struct vtd_use *use)
+void vtd_pasid_write(const struct vtd_use *use, bool track_dirty)
 {
 	struct vtd_domain *domain = use->domain;
-	struct vtd_domain *paging = domain->base.parent ? vtd_parent(domain) : domain;
+	struct vtd_domain *paging = vtd_paging(domain);
 	uint64_t *entry = vtd_pasid_entry(use->device, use->pasid);
 	bool nested = paging != domain;
 
@@ -91,5 +91,5 @@ void vtd_pasid_write(const struct vtd_use *use)
 	store(&entry[0], VTD_PASID_P | paging->second_stage.root |
 	      VTD_PUT(VTD_PASID_AW, paging->second_stage.levels - 2) |
 	      VTD_PUT(VTD_PASID_PGTT, nested ? VTD_PGTT_NESTED : VTD_PGTT_SECOND_STAGE) |
-	      (paging->base.dirty_tracking ? VTD_PASID_SSADE : 0));
+	      (track_dirty ? VTD_PASID_SSADE : 0));
 }

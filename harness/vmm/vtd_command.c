@@ -219,6 +219,8 @@ int vmm_vtd_execute(struct vm *vm, const struct guest_vtd_list *list, unsigned i
 		bool known = type < sizeof(handlers) / sizeof(*handlers) && handlers[type];
 
 		ex.done = ex.at;
+		if (!known && FAULT("vmm.vtd-skips-unknown", "unknown descriptors are passed over"))
+			continue;
 		rc = known ? handlers[type](&ex, d) : -EINVAL;
 		if (rc)
 			break;
