@@ -159,8 +159,8 @@ struct amdvi {
 #define amdvi_trace(_amdvi, ...) hw_trace((_amdvi)->hw.trace, (_amdvi)->hw.unit, __VA_ARGS__)
 
 /* Counters that change under the lock only need no atomic addition. */
-#define amdvi_count(_counter, _n) __atomic_store_n(&(_counter), \
-	__atomic_load_n(&(_counter), __ATOMIC_RELAXED) + (_n), __ATOMIC_RELAXED)
+#define amdvi_count(_counter, _n) atomic_store_explicit(&(_counter), \
+	atomic_load_explicit(&(_counter), memory_order_relaxed) + (_n), memory_order_relaxed)
 
 static inline uint64_t amdvi_control(struct amdvi *amdvi)
 {
