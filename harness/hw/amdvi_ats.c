@@ -15,12 +15,15 @@ static unsigned int limit_of(const struct amdvi_ats *ats)
 	return ats->max_pend && ats->max_pend < AMDVI_ITAGS ? ats->max_pend : AMDVI_ITAGS;
 }
 
-static unsigned int on_their_way(struct amdvi *amdvi, uint16_t queue_id)
+static unsigned int on_their_way(struct amdvi *amdvi, const struct amdvi_ats *like)
 {
+	bool by_device = FAULT("amdvi.max-pend-per-device", "MaxPend counts by device, not queue");
 	unsigned int count = 0;
 
 	for (size_t i = 0; i < amdvi->ats_count; i++)
-		count += amdvi->ats[i].sent && amdvi->ats[i].queue_id == queue_id;
+		count += amdvi->ats[i].sent &&
+			 (by_device ? amdvi->ats[i].rid == like->rid :
+			  amdvi->ats[i].queue_id == like->queue_id);
 	return count;
 }
 
@@ -52,7 +55,7 @@ static void send_waiting(struct amdvi *amdvi)
 		struct amdvi_ats *ats = amdvi->ats + i;
 		int itag;
 
-		if (ats->sent || on_their_way(amdvi, ats->queue_id) >= limit_of(ats))
+		if (ats->sent || on_their_way(amdvi, ats) >= limit_of(ats))
 			continue;
 		itag = free_itag(amdvi, ats->rid);
 		if (itag < 0)

@@ -5,7 +5,8 @@
 /* Set an RW1C bit; the interrupt is sent when it was clear before. */
 static void raise_status(struct amdvi_unit *unit, uint64_t bit, bool interrupt)
 {
-	bool was_clear = !(unit->status & bit);
+	bool was_clear = !(unit->status & bit) ||
+			 FAULT("amdvi.interrupt-storm", "Every entry of a log is an interrupt");
 
 	unit->status |= bit;
 	if (was_clear && interrupt)
@@ -79,6 +80,8 @@ static struct amdvi_unit *guest_of(struct amdvi *amdvi, const uint64_t *dte)
 
 static uint64_t as_guest(const uint64_t *dte, uint64_t word0)
 {
+	if (FAULT("amdvi.guest-event-host-id", "A guest's event names the host's DeviceID"))
+		return word0;
 	return (word0 & ~AMDVI_EVENT0_DEVICE_ID) |
 	       amdvi_put(amdvi_get(dte[3], AMDVI_DTE3_GDEVICE_ID), AMDVI_EVENT0_DEVICE_ID);
 }
@@ -128,7 +131,8 @@ static void refuse(struct amdvi *amdvi, const struct hw_page_request *request)
 			(ppr_entry(request) & ~AMDVI_PPRLOG0_CODE) |
 			amdvi_put(AMDVI_INVALID_PPR_REQUEST, AMDVI_EVENT0_CODE),
 			request->addr & ~0xfffULL);
-	if (request->last)
+	if (request->last &&
+	    !FAULT("amdvi.ppr-refused-silently", "A page request that is refused gets no answer"))
 		amdvi_send(amdvi, &(struct amdvi_message){
 			.rid = request->rid, .prg = true, .has_pasid = request->has_pasid,
 			.pasid = request->pasid, .index = request->index,

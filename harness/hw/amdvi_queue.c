@@ -136,8 +136,11 @@ static bool store(struct amdvi_unit *unit, const struct amdvi_command *command)
 
 	if (!(command->word[0] & AMDVI_WAIT0_S))
 		return true;
-	return !amdvi_unit_pa(unit, command->word[0] & AMDVI_WAIT0_ADDR, HW_WRITE, &pa) &&
-	       !hw_write64(unit->amdvi->hw.mem, pa, command->word[1]);
+	if (amdvi_unit_pa(unit, command->word[0] & AMDVI_WAIT0_ADDR, HW_WRITE, &pa))
+		return false;
+	if (FAULT("amdvi.store-truncated", "COMPLETION_WAIT stores 32 bits"))
+		return !hw_write32(unit->amdvi->hw.mem, pa, command->word[1]);
+	return !hw_write64(unit->amdvi->hw.mem, pa, command->word[1]);
 }
 
 static void end_wait(struct amdvi_unit *unit)
@@ -193,6 +196,8 @@ static bool fetch(struct amdvi_unit *unit)
 		return false;	/* one at a time */
 	if (!amdvi_command_legal(unit, &command)) {
 		halt_at(unit, &command, COMMAND_ILLEGAL);
+		if (FAULT("amdvi.error-loses-older", "An illegal command takes older ones with it"))
+			unit->pending_count = 0;
 		if (!(unit->status & AMDVI_STATUS_CMDBUF_RUN))
 			return false;
 		unit->cmd.head = amdvi_ring_next(&unit->cmd, unit->cmd.head);
@@ -256,7 +261,8 @@ void amdvi_unit_stop(struct amdvi_unit *unit, bool finish)
 		return;
 	unit->wait.active = false;
 	amdvi_ats_forget(unit);
-	if (finish)
+	if (finish &&
+	    !FAULT("amdvi.restart-loses", "What was fetched before the buffer is switched off is lost"))
 		apply_pending(unit);
 	unit->pending_count = 0;
 }

@@ -41,6 +41,8 @@ static uint64_t fault_flags(const struct amdvi_walk *walk, const struct hw_reque
 static bool suppressed(struct amdvi *amdvi, const struct hw_request *request,
 		       const uint64_t dte[4])
 {
+	if (FAULT("amdvi.suppression-ignored", "DTE.SE and DTE.SA have no effect"))
+		return false;
 	if (dte[1] & AMDVI_DTE1_SA)
 		return true;
 	return !amdvi_dte_report(amdvi, request->rid) && dte[1] & AMDVI_DTE1_SE;
@@ -51,7 +53,9 @@ static enum hw_status page_fault(struct amdvi_walk *walk, const struct hw_reques
 {
 	struct amdvi *amdvi = walk->amdvi;
 	uint64_t word0 = fault_flags(walk, request, guest, status);
-	bool to_guest = guest && !walk->in_host;
+	bool to_guest = guest && (!walk->in_host ||
+				  FAULT("amdvi.host-fault-to-guest",
+					"Faults of the nest parent go to the guest's log"));
 
 	hw_count(amdvi->hw.counts.faults, 1);
 	if (status == WALK_UNREADABLE)

@@ -223,7 +223,8 @@ static enum walk_status walk_host(struct amdvi_walk *walk, uint64_t gpa, uint8_t
 		return limit || !(access & (HW_READ | HW_WRITE) & ~page->perm) ?
 		       WALK_OK : WALK_DENIED;
 	}
-	if (mode < 6 && gpa >> AMDVI_LEVEL_SHIFT(mode + 1))
+	if (mode < 6 && gpa >> AMDVI_LEVEL_SHIFT(mode + 1) &&
+	    !FAULT("amdvi.host-alias", "Address bits above the host table are ignored"))
 		return WALK_ABSENT;
 	for (unsigned int i = 0; status == WALK_CHANGED && i < RESTARTS; i++)
 		status = host_walk(walk, gpa, access, limit, page);
