@@ -42,6 +42,11 @@ TEST_F(nested, mapped_page_needs_no_invalidation)
 	REFUSED(self->iova + PAGE);
 	MAP(self->iova + PAGE, self->page[1], PAGE);
 	REACHES(self->iova + PAGE, self->page[1]);
+	UNMAP(self->iova + PAGE, PAGE);
+	INVALIDATE(self->iova + PAGE, PAGE, VM_LEAF_ONLY);
+	REFUSED(self->iova + PAGE);
+	MAP(self->iova + PAGE, self->page[2], PAGE);
+	REACHES(self->iova + PAGE, self->page[2]);
 }
 
 TEST_F(nested, write_permission_taken_away)
