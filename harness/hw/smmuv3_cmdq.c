@@ -66,6 +66,7 @@ static void remember(struct smmuv3 *smmu, struct smmuv3_cmdq *cmdq, const uint64
 	/* Nobody owes us a CMD_SYNC soon: the oldest happens now. */
 	if (cmdq->pending_count == PENDING_COMMANDS) {
 		take_effect(smmu, cmdq, cmdq->pending[0]);
+		cmdq->class_count[cmdq->pending_class[0]]--;
 		cmdq->pending_count--;
 		memmove(cmdq->pending[0], cmdq->pending[1],
 			cmdq->pending_count * sizeof(cmdq->pending[0]));
@@ -73,6 +74,7 @@ static void remember(struct smmuv3 *smmu, struct smmuv3_cmdq *cmdq, const uint64
 	}
 	memcpy(cmdq->pending[cmdq->pending_count], c, sizeof(cmdq->pending[0]));
 	cmdq->pending_class[cmdq->pending_count++] = class;
+	cmdq->class_count[class]++;
 }
 
 /* A command that is no CMD_SYNC is consumed. */
@@ -125,6 +127,8 @@ static bool effect_of_class(struct smmuv3 *smmu, struct smmuv3_cmdq *cmdq, enum 
 {
 	unsigned int kept = 0, count = cmdq->pending_count;
 
+	if (!cmdq->class_count[class])
+		return false;
 	for (unsigned int i = 0; i < count; i++) {
 		if (cmdq->pending_class[i] == class) {
 			take_effect(smmu, cmdq, cmdq->pending[i]);
@@ -135,7 +139,8 @@ static bool effect_of_class(struct smmuv3 *smmu, struct smmuv3_cmdq *cmdq, enum 
 		kept++;
 	}
 	cmdq->pending_count = kept;
-	return kept != count;
+	cmdq->class_count[class] = 0;
+	return true;
 }
 
 /* ---- CMD_SYNC ---- */

@@ -14,21 +14,22 @@
 
 /* ---- Slots ---- */
 
+/* What a context looks like to who copies it */
+typedef uint64_t word __attribute__((may_alias));
+
 static bool slot_read(struct smmuv3 *smmu, uint64_t key, uint16_t sid,
 		      struct smmuv3_context *context)
 {
 	struct smmuv3_slot *slot = smmuv3_slot(smmu, key);
-	uint64_t words[CONTEXT_WORDS], seq = reg_get(slot->seq);
+	uint64_t seq = reg_get(slot->seq);
+	word *words = (word *)context;
 
 	if (seq & 1 || reg_get(slot->key) != key ||
 	    reg_get(slot->version) != reg_get(smmu->versions[sid]))
 		return false;
 	for (unsigned int i = 0; i < CONTEXT_WORDS; i++)
 		words[i] = reg_get(slot->words[i]);
-	if (reg_get(slot->seq) != seq)
-		return false;
-	memcpy(context, words, sizeof(words));
-	return true;
+	return reg_get(slot->seq) == seq;
 }
 
 /* Under @config_lock */
@@ -36,9 +37,8 @@ static void slot_write(struct smmuv3 *smmu, uint64_t key, uint16_t sid,
 		       const struct smmuv3_context *context)
 {
 	struct smmuv3_slot *slot = smmuv3_slot(smmu, key);
-	uint64_t words[CONTEXT_WORDS];
+	const word *words = (const word *)context;
 
-	memcpy(words, context, sizeof(words));
 	__atomic_fetch_add(&slot->seq, 1, __ATOMIC_ACQ_REL);
 	reg_set(slot->key, key);
 	reg_set(slot->version, smmu->versions[sid]);

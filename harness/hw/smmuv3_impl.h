@@ -226,6 +226,7 @@ struct smmuv3_cmdq {
 	unsigned int pending_count;
 	uint64_t pending[PENDING_COMMANDS][2];
 	uint8_t pending_class[PENDING_COMMANDS];
+	unsigned int class_count[CLASSES];
 	enum smmuv3_sync sync;
 	uint8_t order[CLASSES];
 	unsigned int phase;
