@@ -86,7 +86,8 @@ bool vtd_ats_send(struct vtd *vtd, const struct vtd_op *op)
 	int itag;
 
 	/* With translation off there is nothing in device TLBs: not sent (6.5.2.5). */
-	if (!atomic_load(&vtd->translating))
+	if (!atomic_load(&vtd->translating) &&
+	    !FAULT("vtd.devtlb-without-translation", "Devices are asked with translation off"))
 		return true;
 	itag = take_itag(vtd, &message, op->sequence);
 	if (itag < 0)

@@ -62,10 +62,16 @@ void vtd_fault_cleared(struct vtd *vtd)
 static uint64_t record_high(const struct hw_request *request, enum vtd_fault reason)
 {
 	bool write = request->access & HW_WRITE && !(request->access & HW_READ);
+	uint32_t pasid = request->has_pasid ? request->pasid : 0;
+	uint16_t rid = request->rid;
 
+	if (FAULT("vtd.fault-sid-8-bits", "Faults are recorded for bus 0"))
+		rid &= 0xff;
+	if (FAULT("vtd.fault-pasid-lost", "Faults are recorded without their PASID"))
+		pasid = 0;
 	return VTD_FRCD_F | VTD_PUT(VTD_FRCD_T, !write) | VTD_PUT(VTD_FRCD_FR, reason) |
-	       VTD_PUT(VTD_FRCD_SID, request->rid) | VTD_PUT(VTD_FRCD_PP, request->has_pasid) |
-	       VTD_PUT(VTD_FRCD_PV, request->has_pasid ? request->pasid : 0) |
+	       VTD_PUT(VTD_FRCD_SID, rid) | VTD_PUT(VTD_FRCD_PP, request->has_pasid) |
+	       VTD_PUT(VTD_FRCD_PV, pasid) |
 	       VTD_PUT(VTD_FRCD_EXE, request->has_pasid && request->access & HW_EXEC) |
 	       VTD_PUT(VTD_FRCD_PRIV, request->has_pasid && request->access & HW_PRIV) |
 	       VTD_PUT(VTD_FRCD_AT, request->type);
@@ -96,7 +102,8 @@ void vtd_fault_record(struct vtd *vtd, const struct hw_request *request, enum vt
 		vtd_set64(vtd, FRCD(n), request->addr & VTD_ADDR_4K);
 		vtd_set64(vtd, FRCD(n) + 8, record_high(request, reason));
 		vtd->fault_next = (n + 1) % vtd->config.fault_records;
-		if (!(status & VTD_FSTS_PPF))
+		if (!(status & VTD_FSTS_PPF) &&
+		    !FAULT("vtd.fault-index-stuck", "FRI always names the first record"))
 			vtd_set32(vtd, VTD_FSTS_REG, (status & ~(uint32_t)VTD_FSTS_FRI) |
 				  VTD_PUT(VTD_FSTS_FRI, n));
 		set_status(vtd, VTD_FSTS_PPF);

@@ -85,6 +85,8 @@ static void iotlb_domain(struct vtd *vtd, uint16_t did)
 	if (FAULT("vtd.iotlb-domain-leaves-nested",
 		  "Domain-selective invalidation leaves nested entries"))
 		domain.kinds = 1u << VTD_LEAF_SECOND;
+	if (FAULT("vtd.iotlb-domain-spares-second", "Domains spare second-stage entries"))
+		domain.kinds = 1u << VTD_LEAF_FIRST;
 	drop(vtd, vtd->iotlb, &domain);
 }
 
@@ -124,6 +126,14 @@ static void iotlb(struct vtd *vtd, uint64_t d0, uint64_t d1)
 		granularity = VTD_DOMAIN;
 	if (am && FAULT("vtd.iotlb-am-off-by-one", "AM of an IOTLB descriptor counts one too few"))
 		am--;
+	if (granularity == VTD_GLOBAL &&
+	    FAULT("vtd.iotlb-global-by-domain", "Global invalidation compares the DID")) {
+		iotlb_domain(vtd, did);
+		return;
+	}
+	if (granularity == VTD_PAGE &&
+	    FAULT("vtd.iotlb-page-did-lost", "Page-selective invalidation takes the DID for 0"))
+		did = 0;
 	if (granularity == VTD_GLOBAL)
 		iotlb_all(vtd);
 	else if (granularity == VTD_DOMAIN)
@@ -276,6 +286,12 @@ static void context(struct vtd *vtd, uint64_t d0)
 	if (granularity == VTD_DEVICE &&
 	    FAULT("vtd.context-devfn-only", "The source-id's bus is taken for 0"))
 		devices.sid &= 0xff;
+	if (granularity == VTD_DEVICE &&
+	    FAULT("vtd.context-device-ignored", "Device-selective context command does nothing"))
+		return;
+	if (granularity == VTD_GLOBAL &&
+	    FAULT("vtd.context-global-ignored", "Global context command does nothing"))
+		return;
 	if (granularity == VTD_DOMAIN)
 		devices.mask = 0xffff;
 	if (granularity == VTD_DOMAIN &&
@@ -318,6 +334,13 @@ static void excess(struct vtd *vtd, unsigned int type)
 
 void vtd_invalidate(struct vtd *vtd, uint64_t d0, uint64_t d1)
 {
+	struct tlb_match all = { 0 };
+
+	if (vtd->iommu.freedom.over && VTD_INV_TYPE(d0) == VTD_INV_IOTLB &&
+	    FAULT("vtd.coarse-leaves-tables", "At a coarser granularity only leaves are removed")) {
+		tlb_remove(vtd->iotlb, &all);
+		return;
+	}
 	switch (VTD_INV_TYPE(d0)) {
 	case VTD_INV_CONTEXT:
 		context(vtd, d0);

@@ -45,7 +45,9 @@ static void describe(const struct hw_page_request *request, uint64_t d[4])
 {
 	d[0] = VTD_PRQ_TYPE_PAGE | VTD_PUT(VTD_PRQ_PP, request->has_pasid) |
 	       VTD_PUT(VTD_PRQ_RID, request->rid) |
-	       VTD_PUT(VTD_PRQ_PASID, request->has_pasid ? request->pasid : 0) |
+	       VTD_PUT(VTD_PRQ_PASID, request->has_pasid &&
+			!FAULT("vtd.page-request-pasid-lost", "Requests are queued without PASID") ?
+			request->pasid : 0) |
 	       VTD_PUT(VTD_PRQ_EXE, !!(request->access & HW_EXEC)) |
 	       VTD_PUT(VTD_PRQ_PRIV, !!(request->access & HW_PRIV));
 	d[1] = VTD_PUT(VTD_PRQ_R, !!(request->access & HW_READ)) |

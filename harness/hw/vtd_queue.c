@@ -112,7 +112,8 @@ static void queue_error(struct vtd *vtd, enum vtd_iqei iqei)
 {
 	uint64_t error = vtd_get64(vtd, VTD_IQERCD_REG) & ~VTD_IQERCD_IQEI;
 
-	vtd_set64(vtd, VTD_IQERCD_REG, error | iqei);
+	if (!FAULT("vtd.error-info-lost", "IQERCD_REG does not say what is wrong"))
+		vtd_set64(vtd, VTD_IQERCD_REG, error | iqei);
 	vtd_trace(vtd, "queue error %llu at %#llx", iqei, vtd_get64(vtd, VTD_IQH_REG));
 	vtd->stopped = true;
 	vtd_fault_status(vtd, VTD_FSTS_IQE);
@@ -150,7 +151,8 @@ static bool fetch_one(struct vtd *vtd)
 	enum vtd_iqei error = 0;
 
 	if (!vtd->queue_on || vtd->stopped || vtd->fences || vtd->held == VTD_HELD ||
-	    head == vtd_get64(vtd, VTD_IQT_REG))
+	    (head == vtd_get64(vtd, VTD_IQT_REG) &&
+	     !FAULT("vtd.fetches-beyond-tail", "Descriptors are fetched before the tail moves")))
 		return false;
 	if (hw_read(vtd->iommu.mem, (iqa & VTD_ADDR_4K) + head, d, width))
 		error = VTD_IQEI_FETCH;
@@ -433,7 +435,8 @@ void vtd_queue_enable(struct vtd *vtd, bool on)
 			forget(vtd, 0);
 		}
 	vtd_queue_reset(vtd);
-	vtd_set64(vtd, VTD_IQH_REG, 0);
+	if (!FAULT("vtd.head-kept", "The head stays where it was when the queue is disabled"))
+		vtd_set64(vtd, VTD_IQH_REG, 0);
 	vtd->queue_on = on;
 	if (on)
 		vtd_queue_tail(vtd);

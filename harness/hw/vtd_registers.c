@@ -30,6 +30,11 @@ void vtd_event(struct vtd *vtd, unsigned int control)
 		return;
 	}
 	vtd_set32(vtd, control, value & ~(uint32_t)VTD_ECTL_IP);
+	if (control == VTD_FECTL_REG && FAULT("vtd.fault-event-lost", "Faults raise no event"))
+		return;
+	if (control == VTD_PECTL_REG &&
+	    FAULT("vtd.page-event-lost", "Page requests raise no event"))
+		return;
 	hw_msi(vtd->iommu.mem,
 	       vtd_get32(vtd, control + 8) | (uint64_t)vtd_get32(vtd, control + 12) << 32,
 	       vtd_get32(vtd, control + 4));
@@ -71,6 +76,8 @@ static void set_root(struct vtd *vtd)
 {
 	uint64_t root = vtd_get64(vtd, VTD_RTADDR_REG);
 
+	if (atomic_load(&vtd->root) && FAULT("vtd.root-set-once", "A second root table is ignored"))
+		return;
 	vtd_trace(vtd, "set root table %#llx ttm %llu", root & VTD_ADDR_4K,
 		  VTD_GET(VTD_RTADDR_TTM, root));
 	atomic_store(&vtd->root, root);
@@ -153,7 +160,8 @@ static void iotlb_command(struct vtd *vtd, uint64_t value)
 	if (!(command & VTD_IOTLB_IVT) || vtd->iotlb_busy)
 		return;
 	if (!registers_serve(vtd) ||
-	    (granularity == VTD_PAGE && VTD_GET(VTD_IVA_AM, iva) > vtd->config.mamv))
+	    (granularity == VTD_PAGE && VTD_GET(VTD_IVA_AM, iva) > vtd->config.mamv &&
+	     !FAULT("vtd.register-mamv-ignored", "IVA_REG takes masks beyond MAMV")))
 		granularity = 0;
 	if (granularity) {
 		vtd_inv_iotlb(d, granularity, VTD_GET(VTD_IOTLB_DID, command), iva,
@@ -277,6 +285,9 @@ static void write_one(struct vtd *vtd, uint64_t offset, unsigned int size, uint6
 		write_half(vtd, reg, base, offset + 4, value >> 32);
 	if (reg->fault)
 		pthread_mutex_unlock(&vtd->fault_lock);
+	if (size == 4 && reg->size == 8 &&
+	    FAULT("vtd.register-half-ignored", "Commands in two halves are not carried out"))
+		return;
 	if (reg->written)
 		reg->written(vtd, value);
 }

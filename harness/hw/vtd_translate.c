@@ -53,6 +53,12 @@ static void insert_absent(struct vtd *vtd, const struct vtd_space *space, uint64
 		.addr = addr & VTD_ADDR_4K, .shift = 12, .flags = VTD_LEAF_ABSENT, .aux = reason,
 	};
 
+	if (vtd_has_first(space) &&
+	    FAULT("vtd.first-caches-not-present", "Missing first-stage pages are cached")) {
+		entry.kind = VTD_LEAF_FIRST;
+		entry.space = space->pasid;
+		tlb_insert(vtd->iotlb, &entry, generation);
+	}
 	if (space->pgtt == VTD_PGTT_SECOND_STAGE &&
 	    (vtd->config.caching_mode ||
 	     FAULT("vtd.iotlb-caches-not-present", "The IOTLB caches missing pages with CM=0")))
@@ -93,7 +99,7 @@ static enum vtd_fault miss(struct vtd *vtd, const struct hw_request *request,
 	walk.priv = request->has_pasid ? request->access & HW_PRIV : space->priv;
 	reason = vtd_walk(&walk, leaf);
 	if (reason) {
-		if (walk.absent)
+		if (walk.absent || reason == VTD_FAULT_SFS_2_NOT_PRESENT)
 			insert_absent(vtd, space, request->addr, reason, generation);
 		return reason;
 	}

@@ -367,14 +367,39 @@ TEST_F(caching, device_becomes_present)
 	EXPECT_OLD(s, 0);
 }
 
-TEST_F(caching, pasid_entry_becomes_present)
+FIXTURE(caching_pasid) {
+	struct space s;
+};
+
+FIXTURE_VARIANT(caching_pasid) {
+	enum space_type type;
+	bool caching_mode;
+};
+
+FIXTURE_VARIANT_ADD(caching_pasid, second) { SPACE_SECOND, false };
+FIXTURE_VARIANT_ADD(caching_pasid, nested) { SPACE_NESTED, false };
+FIXTURE_VARIANT_ADD(caching_pasid, second_cm) { SPACE_SECOND, true };
+FIXTURE_VARIANT_ADD(caching_pasid, nested_cm) { SPACE_NESTED, true };
+
+FIXTURE_SETUP(caching_pasid)
+{
+	struct vtd_config config = vtd_config_full;
+
+	config.caching_mode = variant->caching_mode;
+	space_on(&self->s, &config, variant->type, 0x0234, DMA_NO_PASID);
+}
+
+FIXTURE_TEARDOWN(caching_pasid)
+{
+	bench_off(self->s.b);
+}
+
+TEST_F(caching_pasid, entry_becomes_present)
 {
 	struct space *s = &self->s;
 	uint64_t d[4];
 
 	RULE("VTD-11");
-	if (variant->type == SPACE_LEGACY)
-		return;
 	s->pasid = 17;
 	EXPECT_EQ(NOWHERE, space_reach(s, 0));
 	space_attach(s, 0, 17);

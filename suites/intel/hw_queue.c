@@ -375,16 +375,15 @@ TEST_F(queue, tail_beyond_the_queue)
 	EXPECT_TRUE(sync_all(b));
 }
 
-TEST_F(queue, tail_not_aligned)
+TEST(tail_not_aligned)
 {
-	struct bench *b = self->s.b;
+	struct bench *b = bench_on(&vtd_config_full, true);
 
 	RULE("VTD-06");
 	set_reg(b, VTD_IQT_REG, 8, 16);
-	if (!variant->wide)
-		return;
 	EXPECT_EQ(VTD_FSTS_IQE, status(b));
 	EXPECT_EQ(VTD_IQEI_ALIGN, VTD_GET(VTD_IQERCD_IQEI, reg(b, VTD_IQERCD_REG, 8)));
+	bench_off(b);
 }
 
 TEST_F(queue, queue_nowhere)
