@@ -15,7 +15,7 @@
 #define AMD_IOMMUS 4
 #define AMD_DOMIDS 65536
 #define AMD_HOST_LEVELS 4
-#define AMD_CMDBUF_LEN 9			/* log2 of entries */
+#define AMD_CMDBUF_LEN 8			/* log2 of entries: the least there is */
 #define AMD_CMDBUF_ENTRIES (1u << AMD_CMDBUF_LEN)
 #define AMD_LOG_LEN 9
 

@@ -54,7 +54,8 @@ void amd_queue(struct amd_iommu *iommu, const uint64_t cmd[2])
 {
 	uint64_t *slot = pages_ptr(&iommu->hyp->pages, iommu->cmdbuf + iommu->tail);
 
-	if (!has_room(iommu)) {
+	if (!has_room(iommu) &&
+	    !FAULT("hyp.amdvi-queue-overruns", "commands are written over those not fetched yet")) {
 		amd_queue_ring(iommu);
 		if (platform_wait(iommu->hyp->platform, has_room, iommu, WAIT_BOUND)) {
 			iommu->failed = true;
@@ -97,7 +98,8 @@ static bool restart(struct amd_iommu *iommu)
 	uint64_t status = mmio_read(platform, iommu->number, AMDVI_STATUS, 8);
 	uint64_t control = mmio_read(platform, iommu->number, AMDVI_CONTROL, 8);
 
-	if (status & AMDVI_STATUS_CMDBUF_RUN)
+	if (status & AMDVI_STATUS_CMDBUF_RUN ||
+	    FAULT("hyp.amdvi-no-restart", "a command buffer that stopped is left so"))
 		return false;
 	mmio_write(platform, iommu->number, AMDVI_CONTROL, 8, control & ~AMDVI_CONTROL_CMDBUF_EN);
 	mmio_write(platform, iommu->number, AMDVI_CMDBUF_HEAD, 8, 0);

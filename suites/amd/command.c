@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "hw/amdvi.h"
 #include "vm_fixture.h"
 
 NESTED(rid_ats, DMA_NO_PASID, true);
@@ -355,6 +356,108 @@ TEST_F(nested, commands_without_effect)
 	atc(&list, self->device, pasid, self->iova, PAGE);
 	ISSUE(&self->vm, &list);
 	REACHES(self->iova, self->page[1]);
+}
+
+static struct hw_iommu *iommu_of(struct target *target)
+{
+	return ref_machine(target)->iommus[0];
+}
+
+/* The hypervisor's own buffer stops: the call that finds it fails, and the next one works. */
+TEST_F(nested, command_buffer_that_stopped)
+{
+	RULE("NEST-05");
+	struct hw_iommu *iommu = iommu_of(&self->target);
+	uint64_t base = iommu->ops->mmio_read(iommu, AMDVI_CMDBUF_BASE, 8) & AMDVI_BASE_ADDR;
+	uint64_t tail = iommu->ops->mmio_read(iommu, AMDVI_CMDBUF_TAIL, 8);
+	uint64_t *command = hw_ram(iommu->mem, base + tail, 16);
+
+	MAP_THEN_REMAP(self->iova, self->page[0], self->page[1]);
+	command[0] = ~0ULL;
+	iommu->ops->mmio_write(iommu, AMDVI_CMDBUF_TAIL, 8, (tail + 16) % 4096);
+	EXPECT_EQ(-EIO, vm_invalidate(&self->space, self->iova, PAGE, VM_LEAF_ONLY));
+	EXPECT_FALSE(guest_amdvi_waited(guest_of(&self->vm)));
+	STILL_REACHES(self->iova, self->page[0]);
+	vmm_amdvi(&self->vm)->stopped = false;
+	INVALIDATE(self->iova, PAGE, VM_LEAF_ONLY);
+	REACHES(self->iova, self->page[1]);
+}
+
+TEST_F(nested, what_the_hardware_is)
+{
+	RULE("AMD-64");
+	struct iommu_hw_info_amd info = {};
+	uint32_t type, len = sizeof(info);
+	uint64_t capabilities;
+	uint8_t pasid_bits;
+
+	EXPECT_EQ(0, __get_hw_info(&self->vm.iommufd, self->device->dev_id, &type, &info, &len,
+				   &capabilities, &pasid_bits));
+	EXPECT_EQ(IOMMU_HW_INFO_TYPE_AMD, type);
+	EXPECT_EQ(sizeof(info), len);
+	EXPECT_TRUE(info.efr & AMDVI_EFR_GT_SUP && info.efr & AMDVI_EFR_GIO_SUP);
+	EXPECT_TRUE(info.efr2 & AMDVI_EFR2_GCR3TRP_MODE);
+}
+
+/* An IOMMU that stops its command buffer when a device does not answer in time */
+FIXTURE(halting)
+{
+	struct target target;
+	struct vm vm;
+	struct vm_device *devices[2];
+	struct vm_space spaces[2];
+	uint64_t iova;
+};
+
+FIXTURE_SETUP(halting)
+{
+	struct amdvi_config amdvi = { AMDVI_CONFIG };
+	struct ref_config config = { .iommu = &amdvi };
+
+	amdvi.timeout_halts = true;
+	self->iova = 0x7f1200000000;
+	ASSERT_EQ(0, ref_open(&self->target, &ref_amd, &config));
+	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &vm_amd, 0));
+	for (unsigned int i = 0; i < 2; i++) {
+		ASSERT_EQ(0, vm_add_device(&self->vm, i, true, &self->devices[i]));
+		ASSERT_EQ(0, vm_space_init(&self->vm, &self->spaces[i], DMA_NO_PASID));
+		ASSERT_EQ(0, vm_attach(self->devices[i], &self->spaces[i]));
+		ASSERT_EQ(0, window_map(&self->vm, i, i));
+		ASSERT_EQ(0, vm_map(&self->spaces[i], self->iova, WINDOW + i * PAGE, PAGE, RW));
+		EXPECT_DMA(self->devices[i], &self->spaces[i], self->iova,
+			   spare_name(&self->vm, i));
+	}
+}
+
+FIXTURE_TEARDOWN(halting)
+{
+	for (unsigned int i = 0; i < 2; i++)
+		vm_space_fini(&self->spaces[i]);
+	vm_close(&self->vm);
+	self->target.ops->close(&self->target);
+}
+
+TEST_F(halting, silent_device)
+{
+	RULE("NEST-07");
+	endpoint_behaviour(ref_endpoint(&self->target, 0))->drop_invalidates = true;
+	EXPECT_EQ(-ETIMEDOUT, vm_invalidate(&self->spaces[0], self->iova, PAGE, 0));
+	EXPECT_FALSE(guest_amdvi_waited(guest_of(&self->vm)));
+	EXPECT_NO_DMA(self->devices[0], &self->spaces[0], self->iova);
+	EXPECT_EQ(0, window_unmap(&self->vm, 1));
+	EXPECT_NO_DMA(self->devices[1], &self->spaces[1], self->iova);
+	ASSERT_EQ(0, window_map(&self->vm, 1, 2));
+	EXPECT_DMA(self->devices[1], &self->spaces[1], self->iova, spare_name(&self->vm, 2));
+}
+
+TEST_F(halting, silent_device_while_stage_2_is_unmapped)
+{
+	RULE("NEST-07");
+	endpoint_behaviour(ref_endpoint(&self->target, 0))->drop_invalidates = true;
+	EXPECT_EQ(-ETIMEDOUT, window_unmap(&self->vm, 1));
+	EXPECT_NO_DMA(self->devices[0], &self->spaces[0], self->iova);
+	EXPECT_EQ(0, window_unmap(&self->vm, 1));
+	EXPECT_NO_DMA(self->devices[1], &self->spaces[1], self->iova);
 }
 
 NIT_TEST_MAIN

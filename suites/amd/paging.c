@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Page tables of the hypervisor alone: v1 tables for RIDs, v2 tables for PASIDs (and for a RID
- * beside them), on two devices, behind one IOMMU or two.
+ * beside them), on several devices, behind one IOMMU or two.
  */
 #include <errno.h>
 
@@ -9,14 +9,15 @@
 
 #define IOVA	0x10000000ULL
 #define PAGES	32
+#define DEVICES	3
 #define BY_RID	0
 #define BY_PASID 1
 
-/** struct host - an iommufd with both devices bound, an IOAS, and memory to map in it */
+/** struct host - an iommufd with all devices bound, an IOAS, and memory to map in it */
 struct host {
 	struct target target;
 	struct iommufd iommufd;
-	uint32_t dev_id[2];
+	uint32_t dev_id[DEVICES];
 	uint32_t ioas;
 	uint8_t *memory;
 };
@@ -42,7 +43,7 @@ FIXTURE_VARIANT_ADD(paging, v2_ats_two_iommus) { .v2 = true, .ats = true, .iommu
 
 static void set_up(struct __test_metadata *_metadata, struct host *host, unsigned int iommus)
 {
-	struct ref_config config = { .iommus = iommus };
+	struct ref_config config = { .iommus = iommus, .devices = DEVICES };
 
 	ASSERT_EQ(0, ref_open(&host->target, &ref_amd, &config));
 	ASSERT_EQ(0, host->target.ops->iommufd_open(&host->target, &host->iommufd));
@@ -50,7 +51,7 @@ static void set_up(struct __test_metadata *_metadata, struct host *host, unsigne
 	ASSERT_NE(NULL, host->memory);
 	vm_stamp(host->memory, PAGES * PAGE, (uintptr_t)host->memory);
 	ASSERT_EQ(0, __ioas_alloc(&host->iommufd, &host->ioas));
-	for (unsigned int i = 0; i < 2; i++)
+	for (unsigned int i = 0; i < DEVICES; i++)
 		ASSERT_EQ(0, host->target.ops->bind(&host->target, &host->iommufd, i,
 						    &host->dev_id[i]));
 }
@@ -292,6 +293,25 @@ TEST_F(pasids, beside_the_rid)
 	SEES_NOTHING(0, DMA_NO_PASID, IOVA);
 	ATTACH(0, 0x305, hwpt[BY_PASID]);
 	SEES(0, 0x305, IOVA, 1);
+}
+
+/* More commands at once than the hypervisor's buffer holds */
+TEST_F(pasids, one_table_for_very_many)
+{
+	RULE("AMD-66");
+	uint32_t hwpt = HWPT(0);
+
+	ASSERT_EQ(0, map(&self->host, 0, 0, 1));
+	for (unsigned int i = 0; i < DEVICES; i++) {
+		for (uint32_t pasid = 1; pasid < 61; pasid++) {
+			ATTACH(i, pasid, hwpt);
+			SEES(i, pasid, IOVA, 0);
+		}
+	}
+	EXPECT_EQ(0, unmap(&self->host, 0, 1));
+	for (unsigned int i = 0; i < DEVICES; i++)
+		for (uint32_t pasid = 1; pasid < 61; pasid++)
+			SEES_NOTHING(i, pasid, IOVA);
 }
 
 TEST_F(paging, reset)
