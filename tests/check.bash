@@ -5,7 +5,7 @@
 set -uo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-readonly ALL="lint results unit ref runner uapi"	# cheap ones first
+readonly ALL="lint results unit ref fuzz runner uapi"	# cheap ones first
 
 # check_tap NAME STATUS FILE: prints "passed failed skipped" of one TAP stream
 check_tap() {
