@@ -54,9 +54,13 @@ static void over_invalidate(struct smmuv3 *smmu)
 			 tlb_remove(smmu->caches[freedom_draw(freedom) % CACHES], &all));
 }
 
-static void take_effect(struct smmuv3 *smmu, struct smmuv3_cmdq *cmdq, const uint64_t c[2])
+static void take_effect(struct smmuv3 *smmu, struct smmuv3_cmdq *cmdq, const uint64_t c[2],
+			enum smmuv3_class class)
 {
 	smmuv3_command_do(smmu, cmdq, c);
+	if (class == CLASS_NOW || class == CLASS_ATS)
+		return;
+	cmdq->drain = true;
 	over_invalidate(smmu);
 }
 
@@ -65,7 +69,7 @@ static void remember(struct smmuv3 *smmu, struct smmuv3_cmdq *cmdq, const uint64
 {
 	/* Nobody owes us a CMD_SYNC soon: the oldest happens now. */
 	if (cmdq->pending_count == PENDING_COMMANDS) {
-		take_effect(smmu, cmdq, cmdq->pending[0]);
+		take_effect(smmu, cmdq, cmdq->pending[0], cmdq->pending_class[0]);
 		cmdq->class_count[cmdq->pending_class[0]]--;
 		cmdq->pending_count--;
 		memmove(cmdq->pending[0], cmdq->pending[1],
@@ -88,7 +92,7 @@ static void consume(struct smmuv3 *smmu, struct smmuv3_cmdq *cmdq, const uint64_
 	advance(cmdq);
 	if (class == CLASS_NOW || (class == CLASS_ATS && !freedom->reorder) ||
 	    freedom_take(freedom, freedom->early))
-		take_effect(smmu, cmdq, c);
+		take_effect(smmu, cmdq, c, class);
 	else
 		remember(smmu, cmdq, c, class);
 }
@@ -131,7 +135,7 @@ static bool effect_of_class(struct smmuv3 *smmu, struct smmuv3_cmdq *cmdq, enum 
 		return false;
 	for (unsigned int i = 0; i < count; i++) {
 		if (cmdq->pending_class[i] == class) {
-			take_effect(smmu, cmdq, cmdq->pending[i]);
+			take_effect(smmu, cmdq, cmdq->pending[i], class);
 			continue;
 		}
 		if (kept != i)
@@ -220,6 +224,7 @@ static void sync_complete(struct smmuv3 *smmu, struct smmuv3_cmdq *cmdq, const u
 	if (cmdq == &smmu->cmdq)
 		smmuv3_cmdqv_flush(smmu);
 	cmdq->sync = SYNC_NONE;
+	cmdq->drain = false;
 	smmuv3_command_trace(smmu, cmdq, c);
 	hw_count(smmu->iommu.counts.commands, 1);
 	hw_count(smmu->iommu.counts.syncs, 1);
@@ -240,11 +245,13 @@ static bool sync_run(struct smmuv3 *smmu, struct smmuv3_cmdq *cmdq, const uint64
 	if (cmdq->sync == SYNC_EFFECTS) {
 		if (!sync_effects(smmu, cmdq))
 			return false;
-		inflight_take(smmu->iommu.inflight, drained_classes(smmu), &cmdq->snapshot);
+		if (cmdq->drain)
+			inflight_take(smmu->iommu.inflight, drained_classes(smmu), &cmdq->snapshot);
 		cmdq->sync = SYNC_DRAIN;
 	}
 	if (cmdq->sync == SYNC_DRAIN) {
-		if (!inflight_drained(smmu->iommu.inflight, &cmdq->snapshot) &&
+		if (cmdq->drain &&
+		    !inflight_drained(smmu->iommu.inflight, &cmdq->snapshot) &&
 		    !FAULT("smmuv3.sync-not-draining", "CMD_SYNC does not wait for DMA in flight"))
 			return false;
 		cmdq->sync = SYNC_DELAY;

@@ -212,6 +212,7 @@ enum smmuv3_sync { SYNC_NONE, SYNC_EFFECTS, SYNC_DRAIN, SYNC_DELAY };
  * @vintf: its virtual interface, -1 for the SMMU's own
  * @pending: commands consumed whose effect nobody is owed yet
  * @order: of the classes, for the CMD_SYNC in progress
+ * @drain: something was invalidated since the last one: requests in flight are waited for
  * @ats_timed_out: for the next CMD_SYNC to say so
  */
 struct smmuv3_cmdq {
@@ -230,6 +231,7 @@ struct smmuv3_cmdq {
 	enum smmuv3_sync sync;
 	uint8_t order[CLASSES];
 	unsigned int phase;
+	bool drain;
 	unsigned int delay;
 	struct inflight_snapshot snapshot;
 	unsigned int ats_outstanding;

@@ -254,6 +254,20 @@ TEST_F(queue, sync_waits_for_requests_in_flight)
 	EXPECT_EQ(self->page, data);
 }
 
+/* Nothing was invalidated: who relies on it to wait is mistaken. */
+TEST_F(queue, sync_alone_waits_for_nobody)
+{
+	struct bench *b = &self->b;
+	uint64_t data = 0;
+	struct dma dma = {
+		.op = DMA_READ, .pasid = DMA_NO_PASID, .addr = VA, .len = 8, .data = &data,
+	};
+
+	EXPECT_EQ(DMA_HELD, endpoint_dma_start(b->dev, 1, &dma));
+	EXPECT_TRUE(bench_sync(b));
+	EXPECT_EQ(DMA_DONE, endpoint_dma_finish(b->dev, 1));
+}
+
 TEST_F(queue, sync_signals_where_it_is_told)
 {
 	struct bench *b = &self->b;
