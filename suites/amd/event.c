@@ -117,6 +117,30 @@ TEST_F(reports, many_faults_in_order)
 	}
 }
 
+/* What a device of one VM does is nothing that another VM hears of. */
+TEST_F(reports, faults_of_another_vm)
+{
+	RULE("NEST-10");
+	struct vm_device *device;
+	struct vm_space space;
+	uint64_t event[2];
+	struct vm other;
+
+	ASSERT_EQ(0, vm_open(&other, &self->target, &self->vendor, 0));
+	ASSERT_EQ(0, vm_add_device(&other, 1, false, &device));
+	ASSERT_EQ(0, vm_space_init(&other, &space, variant->pasid));
+	ASSERT_EQ(0, vm_attach(device, &space));
+	EXPECT_FALSE(plain_read(self, self->iova));
+	EXPECT_EQ(-EAGAIN, vmm_amdvi_next_event(&other, event));
+	EXPECT_EQ(0, vmm_amdvi_next_event(&self->vm, event));
+	EXPECT_EQ(VM_NOWHERE, vm_read(device, &space, self->iova));
+	EXPECT_EQ(-EAGAIN, vmm_amdvi_next_event(&self->vm, event));
+	EXPECT_EQ(0, vmm_amdvi_next_event(&other, event));
+	EXPECT_EQ(device->rid, amdvi_get(event[0], AMDVI_EVENT0_DEVICE_ID));
+	vm_space_fini(&space);
+	vm_close(&other);
+}
+
 #define REQUEST(_group, _offset) \
 	ASSERT_EQ(0, self->target.ops->page_request(&self->target, 0, variant->pasid, \
 						    self->iova + (_offset), _group, true))

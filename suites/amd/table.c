@@ -70,6 +70,25 @@ TEST_F(nested, table_changed_while_detached)
 	REACHES(self->iova, self->page[1]);
 }
 
+/* Attached to the nest parent, where IOVAs are guest physical, and back to the nested page table */
+TEST_F(nested, parent_and_back)
+{
+	RULE("NEST-09");
+	const struct target_ops *ops = self->target.ops;
+	struct vm_space physical = { .vm = &self->vm, .pasid = DMA_NO_PASID };
+
+	MAP(self->page[3], self->page[0], PAGE);
+	REACHES(self->page[3], self->page[0]);
+	for (unsigned int i = 0; i < 2; i++) {
+		ASSERT_EQ(0, ops->attach(&self->target, &self->vm.iommufd, self->device->dev_id,
+					 DMA_NO_PASID, self->vm.parent));
+		EXPECT_DMA(self->device, &physical, self->page[3], self->page[3]);
+		ASSERT_EQ(0, ops->attach(&self->target, &self->vm.iommufd, self->device->dev_id,
+					 DMA_NO_PASID, self->space.hwpt_id));
+		REACHES(self->page[3], self->page[0]);
+	}
+}
+
 /* RID and PASIDs beside each other: what happens to one is nothing to the other. */
 TEST_F(nested, two_pasids)
 {
