@@ -68,7 +68,7 @@ struct endpoint_behaviour {
 
 struct endpoint;
 
-/** endpoint_create() - With bus mastering on and everything else off; NULL: no memory, RID in use */
+/** endpoint_create() - Bus mastering is on, everything else off; NULL: no memory, RID in use */
 struct endpoint *endpoint_create(struct machine *machine, struct hw_iommu *iommu,
 				 const struct endpoint_config *config);
 void endpoint_destroy(struct endpoint *endpoint);

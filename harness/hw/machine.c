@@ -145,8 +145,8 @@ struct endpoint *machine_endpoint(struct machine *machine, uint16_t rid)
 }
 
 /*
- * Time is counted in steps, so a DMA that another thread is in the middle of takes none: a device is
- * not late because its thread was not scheduled.
+ * Time is counted in steps, so a DMA that another thread is in the middle of takes none: a device
+ * is not late because its thread was not scheduled.
  */
 bool machine_step(struct machine *machine)
 {

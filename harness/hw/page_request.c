@@ -66,7 +66,7 @@ static bool expected(const struct prg *prg, bool has_pasid, uint32_t pasid)
 {
 	if (!prg->waiting || prg->code >= 0)
 		return false;
-	/* Whether responses carry the PASID is the function's choice; a wrong one is no response. */
+	/* Whether responses carry the PASID is the function's choice; a wrong one is none. */
 	return !has_pasid || (prg->has_pasid && prg->pasid == pasid) ||
 	       FAULT("endpoint.prg-ignores-pasid",
 		     "a page response for another PASID is taken");

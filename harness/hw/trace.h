@@ -53,6 +53,7 @@ uint64_t hw_trace_number(const struct hw_trace *trace);
  * Return: the number of the event, with its line ("vtd0: piotlb did 2 pasid 0 ...") in @line;
  * UINT64_MAX if there is none.
  */
-uint64_t hw_trace_read(const struct hw_trace *trace, uint64_t number, char *line, unsigned int size);
+uint64_t hw_trace_read(const struct hw_trace *trace, uint64_t number, char *line,
+		       unsigned int size);
 
 #endif

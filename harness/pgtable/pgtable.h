@@ -35,8 +35,8 @@ struct pgtable;
  * @root_bits: extra index bits of the top level (concatenated tables); 0 mostly
  * @max_levels: levels of the deepest tree
  * @leaf_shifts: bit n: a leaf of 2^n bytes exists, contiguous runs included
- * @run_advances: each entry of a run holds the address of its own part (Arm), so that @addr of @leaf
- *	is that part's; else all hold the beginning (AMD)
+ * @run_advances: each entry of a run holds the address of its own part (Arm), so that @addr of
+ *	@leaf is that part's; else all hold the beginning (AMD)
  * @table: the entry at @level that points to the next table at @addr
  * @leaf: the entry at @level for a leaf of 2^@shift bytes, of which @addr is the beginning; leaves
  *	larger than one entry of their level are written as a run of such entries

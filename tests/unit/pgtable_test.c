@@ -42,7 +42,8 @@ TREE(lpae_s2_64k, lpae_s2_64k, 2, 4);
 
 FIXTURE_SETUP(pgtable)
 {
-	self->window = mmap(NULL, WINDOW, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	self->window = mmap(NULL, WINDOW, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, self->window);
 	pages_init(&self->pages, self->window, 0x80000000, WINDOW);
 	ASSERT_EQ(0, pgtable_init(&self->pt, variant->format, variant->levels,
@@ -160,7 +161,8 @@ TEST_F(pgtable, bad_ranges_are_refused)
 	EXPECT_EQ(-EINVAL, pgtable_map(&self->pt, 0, 0, page, PGTABLE_READ, 11));
 	if (top < 64) {
 		EXPECT_EQ(-EINVAL, pgtable_map(&self->pt, 1ULL << top, 0, page, PGTABLE_READ, 0));
-		EXPECT_EQ(0, pgtable_map(&self->pt, (1ULL << top) - page, 0, page, PGTABLE_READ, 0));
+		EXPECT_EQ(0, pgtable_map(&self->pt, (1ULL << top) - page, 0, page, PGTABLE_READ,
+					 0));
 		EXPECT_EQ(-EINVAL, pgtable_map(&self->pt, (1ULL << top) - page, 0, 2 * page,
 					       PGTABLE_READ, 0));
 	}
