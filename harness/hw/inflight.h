@@ -5,9 +5,9 @@
  * Each DMA engine has a slot for its requests, and one for translation requests of its ATC: the
  * IOMMU's walk for those is untranslated work too. Before it translates it enters, after its memory
  * access (or fault) it leaves. A sync takes a snapshot of the slots after it has removed cache
- * entries, and is not complete until every request in the snapshot has left: whoever enters later finds the caches
- * without the old entries. An IOMMU waits for untranslated requests, an ATC for translated ones
- * (VT-d 6.5.4, PCIe ATS 10.3.3).
+ * entries, and is not complete until every request in the snapshot has left: whoever enters later
+ * finds the caches without the old entries. An IOMMU waits for untranslated requests, an ATC for
+ * translated ones (VT-d 6.5.4, PCIe ATS 10.3.3).
  */
 #ifndef NIT_HW_INFLIGHT_H
 #define NIT_HW_INFLIGHT_H
