@@ -129,6 +129,20 @@ TEST_F(ats, every_size_that_covers_the_page)
 	}
 }
 
+/* Did the function see a request that reads like @text? */
+static bool sent(struct machine *machine, const char *text)
+{
+	uint64_t number = 0;
+	char line[200];
+
+	while ((number = hw_trace_read(machine->trace, number, line, sizeof(line))) != UINT64_MAX) {
+		if (strstr(line, text))
+			return true;
+		number++;
+	}
+	return false;
+}
+
 /* The global form covers every PASID of what the function holds as global: no more is owed. */
 TEST_F(ats, the_global_form_is_taken)
 {
@@ -141,6 +155,7 @@ TEST_F(ats, the_global_form_is_taken)
 	atc_inv(variant, c, VA, 0);
 	EXPECT_TRUE(bench_do(&self->b, c));
 	EXPECT_EQ(BENCH_FAULT, ats_dma(self, variant));
+	EXPECT_TRUE(sent(self->b.machine, "ats invalidate itag 0 pasid 0x3 global 1"));
 }
 
 /* Translated requests that used the entry are at memory before the CMD_SYNC completes. */
@@ -165,6 +180,26 @@ TEST_F(ats, sync_waits_for_translated_requests)
 	EXPECT_EQ(DMA_DONE, endpoint_dma_finish(self->b.dev, 1));
 	EXPECT_TRUE(bench_wait(&self->b));
 	EXPECT_EQ(self->old, data);
+}
+
+/* As many completions as their CC field says, not fewer. */
+TEST_F(ats, every_completion_counts)
+{
+	struct hw_iommu *smmu = self->b.smmu;
+	uint64_t c[2];
+
+	RULE("SMMU-02");
+	endpoint_behaviour(self->b.dev)->drop_invalidates = true;
+	atc_inv(variant, c, VA, 0);
+	bench_put(&self->b, c);
+	bench_put_sync(&self->b);
+	bench_ring(&self->b);
+	for (unsigned int i = 0; i < 3; i++) {
+		EXPECT_FALSE(bench_consumed(&self->b));
+		smmu->ops->ats_complete(smmu, SID, 1, 3);
+		machine_settle(self->b.machine, 5);
+	}
+	EXPECT_TRUE(bench_wait(&self->b));
 }
 
 static void silent(struct endpoint_behaviour *behaviour) { behaviour->never_complete = true; }

@@ -179,7 +179,7 @@ TEST(a_level_1_stream_table_descriptor_is_cleared)
 
 TEST(a_level_1_cd_table_descriptor_is_cleared)
 {
-	uint64_t c[2], page, l1;
+	uint64_t c[2], page, l1, l1cd;
 	struct bench b;
 
 	RULE("SMMU-08");
@@ -196,12 +196,21 @@ TEST(a_level_1_cd_table_descriptor_is_cleared)
 	bench_cd(&b, bench_load(&b, l1 + 8) & SMMU_L1CD_L2PTR, &s);
 	bench_stream(&b, SID, &s);
 	EXPECT_EQ(page, bench_dma_as(b.dev, 64, DMA_PLAIN, VA));
-	bench_store(&b, l1 + 8, 0);
-	EXPECT_EQ(page, bench_dma_as(b.dev, 64, DMA_PLAIN, VA));
-	smmuv3_cmd_cfgi_cd(c, SID, 64, false);
-	EXPECT_TRUE(bench_do(&b, c));
-	EXPECT_EQ(BENCH_FAULT, bench_dma_as(b.dev, 64, DMA_PLAIN, VA));
-	EXPECT_EQ(EVENT_C_BAD_SUBSTREAMID, bench_event_id(&b));
+	l1cd = bench_load(&b, l1 + 8);
+	for (unsigned int all = 0; all < 2; all++) {
+		bench_store(&b, l1 + 8, 0);
+		EXPECT_EQ(page, bench_dma_as(b.dev, 64, DMA_PLAIN, VA));
+		if (all)
+			smmuv3_cmd_cfgi_cd_all(c, SID);
+		else
+			smmuv3_cmd_cfgi_cd(c, SID, 64, false);
+		EXPECT_TRUE(bench_do(&b, c));
+		EXPECT_EQ(BENCH_FAULT, bench_dma_as(b.dev, 64, DMA_PLAIN, VA));
+		EXPECT_EQ(EVENT_C_BAD_SUBSTREAMID, bench_event_id(&b));
+		bench_store(&b, l1 + 8, l1cd);
+		EXPECT_TRUE(bench_do(&b, c));
+		EXPECT_EQ(page, bench_dma_as(b.dev, 64, DMA_PLAIN, VA));
+	}
 	bench_teardown(&b);
 }
 

@@ -162,6 +162,14 @@ TEST_F(errors, reserved_ranges)
 	}
 }
 
+TEST_F(errors, an_atc_size_over_52)
+{
+	RULE("SMMU-05");
+	for (uint64_t size = 53; size < 64; size++)
+		EXPECT_EQ(SMMU_CERROR_ILL,
+			  bench_refuses(&self->b, (uint64_t[2]){ CMD_ATC_INV, size }));
+}
+
 TEST_F(errors, completion_signal_3)
 {
 	RULE("SMMU-09");

@@ -224,6 +224,31 @@ TEST(stage_2_by_ipa)
 	bench_teardown(&b);
 }
 
+/* Everything of a VMID: stage 2 too, that tables and CDs were found through (4.4.3.2). */
+TEST(all_of_a_vmid_of_a_stage_2_stream)
+{
+	uint64_t c[2][2], page;
+	struct bench b;
+
+	RULE("SMMU-07");
+	bench_setup(&b, NULL);
+	struct bench_stream s = bench_stream_s2(&b);
+
+	page = bench_page(&b);
+	bench_stream(&b, SID, &s);
+	smmuv3_cmd_tlbi_s12_vmall(c[0], VMID);
+	smmuv3_cmd_tlbi_nsnh_all(c[1]);
+	for (unsigned int i = 0; i < 2; i++) {
+		bench_map(&b.s2, IPA, page, 12, 0);
+		EXPECT_EQ(page, bench_dma(b.dev, IPA));
+		bench_map(&b.s2, IPA, 0, 12, MAP_NONE);
+		EXPECT_EQ(page, bench_dma(b.dev, IPA));
+		EXPECT_TRUE(bench_do(&b, c[i]));
+		EXPECT_EQ(BENCH_FAULT, bench_dma(b.dev, IPA));
+	}
+	bench_teardown(&b);
+}
+
 /* Combined entries need both: S2_IPA, and afterwards stage 1 of the VMID. */
 TEST(a_stage_2_change_under_nesting)
 {
