@@ -33,7 +33,7 @@ static struct hyp_hwpt *attached_hwpt(struct hyp_context *context,
 			     struct hyp_hwpt, object);
 }
 
-static int detach(struct hyp_device *device, uint32_t pasid)
+int hyp_device_detach_locked(struct hyp_device *device, uint32_t pasid)
 {
 	struct hyp_attachment *attachment = hyp_attachment(device, pasid);
 	struct hyp_domain *domain;
@@ -54,7 +54,8 @@ static int detach(struct hyp_device *device, uint32_t pasid)
 static void detach_all(struct hyp_device *device)
 {
 	while (device->attachment_count)
-		detach(device, device->attachments[device->attachment_count - 1].pasid);
+		hyp_device_detach_locked(device,
+					 device->attachments[device->attachment_count - 1].pasid);
 }
 
 /* IOMMU_HWPT_ALLOC_PASID: PASIDs, and a RID beside them, need page tables made for that. */
@@ -105,8 +106,8 @@ static int attach_hwpt(struct hyp_device *device, uint32_t pasid, struct hyp_hwp
 	return 0;
 }
 
-static int attach(struct hyp_context *context, struct hyp_device *device, uint32_t pasid,
-		  uint32_t pt_id)
+int hyp_device_attach_locked(struct hyp_context *context, struct hyp_device *device,
+			     uint32_t pasid, uint32_t pt_id)
 {
 	struct hyp_hwpt *hwpt;
 	int rc = hyp_hwpt_for(context, device, pt_id, &hwpt);
@@ -130,25 +131,47 @@ static void device_destroy(struct hyp_context *context, struct hyp_object *objec
 	free(device);
 }
 
+int hyp_device_adopt(struct hyp_context *context, struct hyp_device *device)
+{
+	struct hyp_device_object *object;
+
+	if (device->context)
+		return -EBUSY;
+	object = hyp_object_new(context, sizeof(*object), HYP_DEVICE);
+	if (!object)
+		return -ENOMEM;
+	object->object.destroy = device_destroy;
+	object->device = device;
+	device->context = context;
+	device->id = object->object.id;
+	return 0;
+}
+
+void hyp_device_release(struct hyp_device *device)
+{
+	struct hyp_context *context = device->context;
+	struct hyp_object *object = context ? hyp_object_get(context, device->id, HYP_DEVICE) : NULL;
+
+	if (!object)
+		return;
+	context->objects[object->id] = NULL;
+	object->destroy(context, object);
+}
+
 int hyp_device_bind(struct iommufd *iommufd, uint16_t rid, uint32_t *dev_id)
 {
 	struct hyp_context *context = iommufd->priv;
 	struct hyp_device *device = hyp_device_by_rid(context->hyp, rid);
-	struct hyp_device_object *object = NULL;
+	int rc;
 
 	if (!device)
 		return -ENODEV;
 	pthread_mutex_lock(&context->hyp->lock);
-	if (!device->context)
-		object = hyp_object_new(context, sizeof(*object), HYP_DEVICE);
-	if (object) {
-		object->object.destroy = device_destroy;
-		object->device = device;
-		device->context = context;
-		device->id = *dev_id = object->object.id;
-	}
+	rc = hyp_device_adopt(context, device);
+	if (!rc)
+		*dev_id = device->id;
 	pthread_mutex_unlock(&context->hyp->lock);
-	return object ? 0 : -EBUSY;
+	return rc;
 }
 
 /* @fn for a bound device, under the lock */
@@ -167,28 +190,20 @@ int hyp_device_bind(struct iommufd *iommufd, uint16_t rid, uint32_t *dev_id)
 	rc; \
 })
 
-static int unbind(struct hyp_context *context, struct hyp_device *device)
-{
-	struct hyp_object *object = hyp_object_get(context, device->id, HYP_DEVICE);
-
-	context->objects[object->id] = NULL;
-	object->destroy(context, object);
-	return 0;
-}
-
 void hyp_device_unbind(struct iommufd *iommufd, uint32_t dev_id)
 {
-	WITH_DEVICE(iommufd, dev_id, device, unbind(context, device));
+	WITH_DEVICE(iommufd, dev_id, device, (hyp_device_release(device), 0));
 }
 
 int hyp_device_attach(struct iommufd *iommufd, uint32_t dev_id, uint32_t pasid, uint32_t pt_id)
 {
-	return WITH_DEVICE(iommufd, dev_id, device, attach(context, device, pasid, pt_id));
+	return WITH_DEVICE(iommufd, dev_id, device,
+			   hyp_device_attach_locked(context, device, pasid, pt_id));
 }
 
 int hyp_device_detach(struct iommufd *iommufd, uint32_t dev_id, uint32_t pasid)
 {
-	return WITH_DEVICE(iommufd, dev_id, device, detach(device, pasid));
+	return WITH_DEVICE(iommufd, dev_id, device, hyp_device_detach_locked(device, pasid));
 }
 
 /*

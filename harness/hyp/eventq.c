@@ -229,12 +229,7 @@ static void take_responses(struct hyp *hyp, struct hyp_fault_queue *queue)
 
 void hyp_faults_service(struct hyp *hyp)
 {
-	struct hyp_context *context = NULL;
-
-	for (unsigned int i = 0; i < hyp->platform->device_count; i++) {
-		if (!hyp->devices[i].context || hyp->devices[i].context == context)
-			continue;
-		context = hyp->devices[i].context;
+	for (struct hyp_context *context = hyp->contexts; context; context = context->next) {
 		for (uint32_t id = 1; id < context->room; id++) {
 			struct hyp_fault_queue *queue = hyp_object_get(context, id, HYP_FAULT);
 

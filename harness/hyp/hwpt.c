@@ -125,17 +125,36 @@ static int nested_alloc(struct hyp_context *context, struct hyp_device *device,
 	return 0;
 }
 
+static int check_paging_data(const struct hyp_vendor_ops *vendor, const struct iommu_hwpt_alloc *cmd)
+{
+	void *data;
+	int rc;
+
+	if (cmd->data_type == IOMMU_HWPT_DATA_NONE)
+		return 0;
+	if (!vendor->paging_data)
+		return -EOPNOTSUPP;
+	data = copy_user_data(cmd);
+	if (!data)
+		return -EFAULT;
+	rc = vendor->paging_data(cmd->data_type, data, cmd->data_len);
+	free(data);
+	return rc;
+}
+
 static int hwpt_alloc_on(struct hyp_context *context, struct hyp_device *device,
 			 const struct iommu_hwpt_alloc *cmd, struct hyp_hwpt **hwpt)
 {
 	struct hyp_object *on = hyp_object_get(context, cmd->pt_id, HYP_ANY);
+	int rc;
 
 	if (!on)
 		return -ENOENT;
 	switch (on->type) {
 	case HYP_IOAS:
-		if (cmd->data_type != IOMMU_HWPT_DATA_NONE)
-			return -EOPNOTSUPP;
+		rc = check_paging_data(context->hyp->vendor, cmd);
+		if (rc)
+			return rc;
 		return paging_alloc(context, device,
 				    hyp_container(on, struct hyp_ioas, object), cmd->flags, hwpt);
 	case HYP_HWPT_PAGING:

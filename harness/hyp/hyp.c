@@ -64,10 +64,13 @@ static void *context_mmap(struct iommufd *iommufd, void *addr, size_t length, in
 
 static void context_close(struct iommufd *iommufd)
 {
-	struct hyp_context *context = iommufd->priv;
+	struct hyp_context *context = iommufd->priv, **link;
 	struct hyp *hyp = context->hyp;
 
 	pthread_mutex_lock(&hyp->lock);
+	for (link = &hyp->contexts; *link != context; link = &(*link)->next)
+		;
+	*link = context->next;
 	hyp_context_destroy(context);
 	pthread_mutex_unlock(&hyp->lock);
 	iommufd->priv = NULL;
@@ -86,6 +89,10 @@ int hyp_iommufd_open(struct hyp *hyp, struct iommufd *iommufd)
 	if (!context)
 		return -ENOMEM;
 	context->hyp = hyp;
+	pthread_mutex_lock(&hyp->lock);
+	context->next = hyp->contexts;
+	hyp->contexts = context;
+	pthread_mutex_unlock(&hyp->lock);
 	*iommufd = (struct iommufd){ .ops = &context_ops, .fd = -1, .priv = context };
 	return 0;
 }

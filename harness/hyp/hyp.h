@@ -128,6 +128,7 @@ struct hyp_dirty {
  * @start: bring all IOMMUs up with every device blocked. @stop: the reverse.
  * @hw_info: vendor struct of IOMMU_GET_HW_INFO to @data (room for 256 bytes), length to *@len
  * @paging_alloc: @flags: IOMMU_HWPT_ALLOC_NEST_PARENT, _DIRTY_TRACKING, _PASID, checked here
+ * @paging_data: user data for a paging domain, copied and zero-extended: is it acceptable?
  * @nested_alloc: on @parent, through @viommu unless NULL. @data: user data, already copied and
  *	zero-extended to @len bytes at least
  * @map: [@iova, +@len) to @pa, IOMMU_IOAS_MAP_READABLE | _WRITEABLE; what hardware caches of
@@ -144,6 +145,7 @@ struct hyp_dirty {
  * @viommu_mmio: a guest's access to the registers that it would have mapped; write: @value in
  * @set_dirty, @read_dirty: dirty tracking of a paging domain; @flags: IOMMU_HWPT_GET_DIRTY_*
  * @interrupt: an MSI of an IOMMU arrived
+ * @ioctl: an ioctl that is the vendor's own, under the lock; @arg is its user address
  * @page_response: software's answer to a page request; @code as PCIe has it
  */
 struct hyp_vendor_ops {
@@ -153,6 +155,7 @@ struct hyp_vendor_ops {
 	void (*stop)(struct hyp *hyp);
 	int (*hw_info)(struct hyp_device *device, void *data, uint32_t *len);
 	int (*paging_alloc)(struct hyp_device *device, uint32_t flags, struct hyp_domain **domain);
+	int (*paging_data)(uint32_t type, const void *data, uint32_t len);
 	int (*nested_alloc)(struct hyp_device *device, struct hyp_domain *parent,
 			    struct hyp_viommu *viommu, uint32_t flags, uint32_t type,
 			    const void *data, uint32_t len, struct hyp_domain **domain);
@@ -180,6 +183,7 @@ struct hyp_vendor_ops {
 	void (*interrupt)(struct hyp *hyp, uint64_t addr, uint32_t data);
 	int (*page_response)(struct hyp_device *device, uint32_t pasid, uint32_t group,
 			     uint32_t code);
+	int (*ioctl)(struct hyp_context *context, unsigned long request, uint64_t arg);
 };
 
 extern const struct hyp_vendor_ops hyp_vtd_ops, hyp_amdvi_ops, hyp_smmuv3_ops;
@@ -188,6 +192,7 @@ extern const struct hyp_vendor_ops hyp_vtd_ops, hyp_amdvi_ops, hyp_smmuv3_ops;
  * struct hyp - one hypervisor on one platform
  * @pages: the hypervisor's own memory, for tables and queues: addresses are physical
  * @user: where the memory of user space (of VMMs) lies; the pointers there are user addresses
+ * @contexts: list of the open ones
  * @priv: the vendor's
  */
 struct hyp {
@@ -197,6 +202,7 @@ struct hyp {
 	struct pages pages;
 	struct pages user;
 	struct hyp_device devices[PLATFORM_DEVICES];
+	struct hyp_context *contexts;
 	void *priv;
 };
 

@@ -105,10 +105,23 @@ static int call_with_struct(struct hyp_context *context, const struct hyp_call *
 	return rc;
 }
 
+static int call_vendor(struct hyp_context *context, unsigned long request, uint64_t arg)
+{
+	int rc;
+
+	pthread_mutex_lock(&context->hyp->lock);
+	hyp_faults_service(context->hyp);
+	rc = context->hyp->vendor->ioctl(context, request, arg);
+	pthread_mutex_unlock(&context->hyp->lock);
+	return rc;
+}
+
 int hyp_ioctl(struct hyp_context *context, unsigned long request, void *arg)
 {
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
 		if (calls[i].request == request)
 			return call_with_struct(context, &calls[i], (uintptr_t)arg);
-	return -ENOTTY;
+	if (!context->hyp->vendor->ioctl)
+		return -ENOTTY;
+	return call_vendor(context, request, (uintptr_t)arg);
 }

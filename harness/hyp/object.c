@@ -4,6 +4,8 @@
 
 #include "object.h"
 
+static struct hyp_object tombstone = { .type = HYP_TOMBSTONE };
+
 void *hyp_object_new(struct hyp_context *context, size_t size, enum hyp_type type)
 {
 	struct hyp_object *object, **objects;
@@ -44,7 +46,9 @@ void *hyp_object_get(struct hyp_context *context, uint32_t id, enum hyp_type typ
 {
 	struct hyp_object *object = id < context->room ? context->objects[id] : NULL;
 
-	return object && (type == HYP_ANY || object->type == type) ? object : NULL;
+	if (!object || object == &tombstone)
+		return NULL;
+	return type == HYP_ANY || object->type == type ? object : NULL;
 }
 
 /* Devices are VFIO's to unbind, not user space's to destroy. */
@@ -60,6 +64,12 @@ int hyp_object_destroy(struct hyp_context *context, uint32_t id)
 	context->objects[id] = NULL;
 	object->destroy(context, object);
 	return 0;
+}
+
+void hyp_object_bury(struct hyp_context *context, uint32_t id)
+{
+	if (!hyp_object_destroy(context, id))
+		context->objects[id] = &tombstone;
 }
 
 /* Devices first, since they detach; then whatever has no users, until nothing is left. */
@@ -78,7 +88,7 @@ void hyp_context_destroy(struct hyp_context *context)
 	while (more) {
 		more = false;
 		for (uint32_t id = 1; id < context->room; id++) {
-			struct hyp_object *object = context->objects[id];
+			struct hyp_object *object = hyp_object_get(context, id, HYP_ANY);
 
 			if (!object || object->users)
 				continue;

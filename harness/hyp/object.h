@@ -20,6 +20,8 @@ enum hyp_type {
 	HYP_VEVENTQ,
 	HYP_FAULT,
 	HYP_HW_QUEUE,
+	HYP_SELFTEST,	/* mock.c only */
+	HYP_TOMBSTONE,	/* of a vDEVICE that went with its device */
 	HYP_TYPES,
 };
 
@@ -45,6 +47,7 @@ struct hyp_context {
 	struct hyp *hyp;
 	struct hyp_object **objects;
 	uint32_t room;
+	struct hyp_context *next;
 };
 
 /**
@@ -109,6 +112,11 @@ void *hyp_object_new(struct hyp_context *context, size_t size, enum hyp_type typ
 void hyp_object_drop(struct hyp_context *context, void *object);
 /** hyp_object_get() - By id and type; NULL: there is none */
 void *hyp_object_get(struct hyp_context *context, uint32_t id, enum hyp_type type);
+/**
+ * hyp_object_bury() - Destroy it, and never use its id again
+ * So that user space, which does not know yet, destroys nothing else (iommufd.rst: IOMMUFD_OBJ_VDEVICE).
+ */
+void hyp_object_bury(struct hyp_context *context, uint32_t id);
 /** hyp_object_destroy() - -ENOENT, -EBUSY */
 int hyp_object_destroy(struct hyp_context *context, uint32_t id);
 /** hyp_context_destroy() - Everything goes, dependants first */
@@ -144,6 +152,15 @@ void hyp_ioas_remove(struct hyp_ioas *ioas, struct hyp_hwpt *hwpt);
 /** hyp_ioas_lock() - The areas of [@iova, +@len) for hardware: contiguous at *@pa, else -errno */
 int hyp_ioas_lock(struct hyp_ioas *ioas, uint64_t iova, uint64_t len, uint64_t *pa);
 void hyp_ioas_unlock(struct hyp_ioas *ioas, uint64_t iova, uint64_t len);
+
+/** hyp_device_adopt() - Give a device that belongs to no context an id in this one */
+int hyp_device_adopt(struct hyp_context *context, struct hyp_device *device);
+/** hyp_device_release() - The reverse: detached, its vDEVICE gone, its id free */
+void hyp_device_release(struct hyp_device *device);
+/* As hyp_device_attach() and _detach(), for who holds the lock */
+int hyp_device_attach_locked(struct hyp_context *context, struct hyp_device *device,
+			     uint32_t pasid, uint32_t pt_id);
+int hyp_device_detach_locked(struct hyp_device *device, uint32_t pasid);
 
 /** hyp_vdevice_end() - The vDEVICE of a device that is unbound goes with it */
 void hyp_vdevice_end(struct hyp_device *device);

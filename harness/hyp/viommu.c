@@ -143,7 +143,7 @@ int hyp_vdevice_alloc(struct hyp_context *context, void *arg)
 void hyp_vdevice_end(struct hyp_device *device)
 {
 	if (device->vdevice)
-		hyp_object_destroy(device->context, device->vdevice->id);
+		hyp_object_bury(device->context, device->vdevice->id);
 }
 
 struct hyp_hw_queue_object {
