@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "core/fault.h"
 #include "object.h"
 
 #define MAP_FLAGS (IOMMU_IOAS_MAP_FIXED_IOVA | IOMMU_IOAS_MAP_WRITEABLE | IOMMU_IOAS_MAP_READABLE)
@@ -127,7 +128,8 @@ int hyp_ioas_unmap(struct hyp_context *context, void *arg)
 	for (link = find(ioas, cmd->iova); (area = *link) && area->iova <= last;) {
 		if (area->iova < cmd->iova || area->iova + area->len - 1 > last)
 			return -EINVAL;
-		if (area->locks)
+		if (area->locks && !FAULT("hyp.unmap-under-a-hardware-queue",
+					  "memory that a queue of hardware lies in is unmapped"))
 			return -EBUSY;
 		rc = unmap_everywhere(ioas, area);
 		if (rc)

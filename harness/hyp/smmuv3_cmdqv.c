@@ -199,7 +199,8 @@ static int check_queue(const struct smmu_vintf *vintf, const struct hyp_hw_queue
 		return -EINVAL;
 	if (vintf->queues[queue->index])
 		return -EEXIST;
-	if (queue->index && !vintf->queues[queue->index - 1])
+	if (queue->index && !vintf->queues[queue->index - 1] &&
+	    !FAULT("hyp.smmuv3-vcmdq-any-order", "queues are made in any order"))
 		return -EIO;
 	if (queue->length < 32 || queue->length > max || queue->length & (queue->length - 1) ||
 	    queue->pa & (queue->length - 1))

@@ -127,7 +127,8 @@ int smmu_map(struct hyp_domain *hyp_domain, uint64_t iova, uint64_t pa, uint64_t
 		(prot & IOMMU_IOAS_MAP_READABLE ? PGTABLE_READ : 0) |
 		(prot & IOMMU_IOAS_MAP_WRITEABLE ? PGTABLE_WRITE : 0);
 
-	if (iova >> domain->ias || (iova + len - 1) >> domain->ias)
+	if ((iova >> domain->ias || (iova + len - 1) >> domain->ias) &&
+	    !FAULT("hyp.smmuv3-maps-beyond-the-end", "an IOVA that no walk reaches is mapped"))
 		return -ERANGE;
 	if (hyp_domain->flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING)
 		flags |= PGTABLE_NO_DIRTY;
@@ -192,7 +193,9 @@ static void tlbi(const struct smmu_domain *domain, uint64_t addr, uint64_t cmd[2
 	bool leaf = FAULT("hyp.smmuv3-unmap-keeps-tables",
 			  "cached table entries outlive the tables that they point to");
 
-	if (domain->stage == SMMU_S1)
+	if (domain->stage == SMMU_S1 && FAULT("hyp.smmuv3-unmap-wrong-asid", "TLBI names ASID 0"))
+		smmuv3_cmd_tlbi_nh_va(cmd, 0, 0, addr, leaf);
+	else if (domain->stage == SMMU_S1)
 		smmuv3_cmd_tlbi_nh_va(cmd, 0, domain->tag, addr, leaf);
 	else
 		smmuv3_cmd_tlbi_s2_ipa(cmd, domain->tag, addr, leaf);

@@ -20,6 +20,7 @@ static bool is_guests_event(const uint64_t event[4])
 	case EVENT_F_STREAM_DISABLED:
 	case EVENT_C_BAD_SUBSTREAMID:
 	case EVENT_C_BAD_CD:
+		return !FAULT("hyp.smmuv3-drops-config-events", "events of CDs are not reported");
 	case EVENT_F_TRANSLATION:
 	case EVENT_F_ADDR_SIZE:
 	case EVENT_F_ACCESS:
@@ -49,6 +50,8 @@ static int resume(struct smmu_device *device, uint16_t stag, bool retry)
 {
 	uint64_t cmd[2];
 
+	if (FAULT("hyp.smmuv3-resume-mixed-up", "retry and terminate are mixed up"))
+		retry = !retry;
 	smmuv3_cmd_resume(cmd, device->sid, stag, retry, true);
 	return smmu_issue_one(device->smmu, cmd);
 }
@@ -160,6 +163,9 @@ int smmu_page_response(struct hyp_device *hyp_device, uint32_t pasid, uint32_t g
 	struct smmu_device *device = smmu_device(hyp_device);
 	struct smmu_stall *stalls = smmuv3_of(hyp_device->hyp)->stalls;
 
+	if (!(group & STALL_GROUP) &&
+	    FAULT("hyp.smmuv3-response-as-pcie-has-it", "the SMMU codes responses in its own way"))
+		return respond(device, pasid, group, code & 1);
 	if (!(group & STALL_GROUP))
 		return respond(device, pasid, group, code < 2 ? resp[code] : CMD_PRI_RESP_FAILURE);
 	for (unsigned int i = 0; i < SMMU_STALLS; i++) {
@@ -185,6 +191,6 @@ void smmu_stalls_end(struct hyp_device *hyp_device)
 		any = true;
 	}
 	smmuv3_cmd_stall_term(cmd, device->sid);
-	if (any)
+	if (any && !FAULT("hyp.smmuv3-detach-forgets-stalls", "stalled transactions wait for ever"))
 		smmu_issue_one(device->smmu, cmd);
 }

@@ -179,7 +179,8 @@ static int convert(struct hyp_viommu *viommu, const struct smmu *smmu,
 	cmd[0] &= ~CMD0_SID;
 	cmd[0] |= smmu_put(CMD0_SID, smmu_device(vdevice->device)->sid);
 	/* With ATS off a device has nothing cached, and need not answer (PCIe 10.3.7). */
-	*skip = command->opcode == CMD_ATC_INV && !smmu_device(vdevice->device)->ats;
+	*skip = command->opcode == CMD_ATC_INV && !smmu_device(vdevice->device)->ats &&
+		!FAULT("hyp.smmuv3-asks-without-ats", "ATC_INV goes to devices with ATS off");
 	return 0;
 }
 
@@ -261,9 +262,12 @@ int smmu_invalidate(struct hyp_domain *domain, struct hyp_viommu *viommu, uint32
 	int rc = -ENOMEM;
 
 	*num = 0;
+	if (!viommu && FAULT("hyp.smmuv3-nested-takes-commands", "a nested HWPT takes commands"))
+		viommu = domain->viommu;
 	if (!viommu)
 		return -EOPNOTSUPP;
-	if (type != IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3)
+	if (type != IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3 &&
+	    !FAULT("hyp.smmuv3-any-data-type", "the type of the entries is not looked at"))
 		return -EOPNOTSUPP;
 	if (!request.entries)
 		return 0;

@@ -134,7 +134,11 @@ static uint64_t granule(const struct pgtable *pt)
 /* S2SL0 says at which level the walk starts, in a way of its own for each granule (5.2). */
 static uint64_t start_level(const struct pgtable *pt)
 {
-	return pt->format->page_shift == 12 ? pt->levels - 2 : pt->levels - 1;
+	unsigned int levels = pt->levels;
+
+	if (FAULT("hyp.smmuv3-concatenation-forgotten", "S2SL0 counts the level that is not there"))
+		levels += pt->root_bits != 0;
+	return pt->format->page_shift == 12 ? levels - 2 : levels - 1;
 }
 
 static uint64_t oas(const struct smmu *smmu)
@@ -190,7 +194,8 @@ static void make_ste(const struct smmu_device *device, struct smmu_domain *domai
 	ste[0] |= smmu_put(STE0_CONFIG, STE_CONFIG_NESTED) |
 		  (domain->ste[0] & (STE0_S1FMT | STE0_S1CONTEXTPTR | STE0_S1CDMAX));
 	ste[1] |= domain->ste[1] & ~STE1_EATS;
-	if (!(domain->ste[1] & STE1_EATS))
+	if (!(domain->ste[1] & STE1_EATS) &&
+	    !FAULT("hyp.smmuv3-eats-ignored", "a guest that takes EATS away is not listened to"))
 		ste[1] &= ~STE1_EATS;
 }
 
