@@ -100,7 +100,7 @@ int amd_unmap(struct hyp_domain *domain, uint64_t iova, uint64_t len)
 	return amd_flush_domain(from, iova, iova + len - 1);
 }
 
-/* Hardware sets D only where the device table entry says so, and writes it once per cached entry. */
+/* Hardware sets D only where the device table entry says so, once for a cached entry. */
 int amd_set_dirty(struct hyp_domain *domain, bool on)
 {
 	struct amd_domain *tracked = amd_domain_of(domain);
@@ -167,7 +167,7 @@ int amd_read_dirty(struct hyp_domain *domain, uint64_t iova, uint64_t len, uint3
 		at = next;
 	}
 	/* A cached entry that is known to be dirty would never set D again. */
-	if (!cleared || FAULT("hyp.amdvi-dirty-no-flush", "D bits are cleared but stay cached as set"))
+	if (!cleared || FAULT("hyp.amdvi-dirty-no-flush", "D bits are cleared, and stay cached"))
 		return 0;
 	return amd_flush_domain(tracked, iova, end - 1);
 }

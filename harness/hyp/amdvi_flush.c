@@ -2,9 +2,9 @@
 /*
  * Which commands a change asks for (48882, 2.4.3 and 2.4.4).
  *
- * An ATC is filled from the caches of the IOMMU, so those are clean before the ATC is told. Hardware
- * keeps that order by itself (2.4): device table entries, pages, ATCs, whatever stands in the buffer
- * between two COMPLETION_WAITs. So one wait at the end is enough.
+ * An ATC is filled from the caches of the IOMMU, so those are clean before the ATC is told.
+ * Hardware keeps that order by itself (2.4): device table entries, pages, ATCs, whatever stands in
+ * the buffer between two COMPLETION_WAITs. So one wait at the end is enough.
  */
 #include <errno.h>
 

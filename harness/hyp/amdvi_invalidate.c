@@ -149,7 +149,8 @@ static int begin_all(struct batch *batch, const uint64_t cmd[2])
 {
 	if (!(batch->iommu->efr & AMDVI_EFR_IA_SUP))
 		return -EIO;
-	if (!FAULT("hyp.amdvi-all-is-pages", "INVALIDATE_IOMMU_ALL of a guest becomes GN = 0 page commands")) {
+	if (!FAULT("hyp.amdvi-all-is-pages",
+		   "INVALIDATE_IOMMU_ALL of a guest becomes GN = 0 page commands")) {
 		amd_queue(batch->iommu, cmd);
 		return 0;
 	}
@@ -251,7 +252,7 @@ int amd_invalidate(struct hyp_domain *domain, struct hyp_viommu *viommu, uint32_
 			rc = check_domain(nested, cmd);
 		if (!rc)
 			rc = begin(&batch, cmd);
-		if (rc && FAULT("hyp.amdvi-skips-bad", "a bad command is skipped and counts as done")) {
+		if (rc && FAULT("hyp.amdvi-skips-bad", "a bad command counts as done")) {
 			batch.begun++;
 			rc = 0;
 		}

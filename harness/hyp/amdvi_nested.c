@@ -47,7 +47,7 @@ static struct amd_vdomain *vdomain_get(struct amd_viommu *viommu, uint16_t guest
 		return NULL;
 	*v = (struct amd_vdomain){ .guest = guest, .users = 1 };
 	v->host = amd_domid_get(amd);
-	if (FAULT("hyp.amdvi-vdomain-is-host-domain", "a guest's DomainID is used as it is") && guest)
+	if (guest && FAULT("hyp.amdvi-vdomain-is-host-domain", "a guest's DomainID is kept"))
 		v->host = guest;
 	*error = v->host ? amd_vf_map_domain(viommu, guest, v->host) : -ENOSPC;
 	if (*error) {

@@ -181,7 +181,7 @@ static void capabilities_off(struct amd_device *device)
 
 	if (device->pri)
 		platform->ops->pri_enable(platform, rid, false);
-	if (device->ats && !FAULT("hyp.amdvi-ats-stays-on", "ATS is left on when a device detaches"))
+	if (device->ats && !FAULT("hyp.amdvi-ats-stays-on", "ATS is left on at detach"))
 		platform->ops->ats_enable(platform, rid, false);
 	if (device->pasid)
 		platform->ops->pasid_enable(platform, rid, false);
@@ -209,7 +209,8 @@ static int quiesce(struct amd_device *device)
 	amd_table_block(iommu, amd_rid(device));
 	rc = amd_flush_dte(iommu, amd_rid(device));
 	/* Directories are cached with the permissions of the entry that led to them. */
-	if (!FAULT("hyp.amdvi-dte-no-pages", "a changed device table entry leaves what it was walked for"))
+	if (!FAULT("hyp.amdvi-dte-no-pages",
+		   "what was walked from a device table entry stays when that changes"))
 		amd_queue_pages(iommu, tag_of(device), HYP_NO_PASID, AMD_ALL_ADDRESSES);
 	if (!FAULT("hyp.amdvi-detach-no-drain", "ATS goes off without an invalidation before"))
 		rc = amd_drain_atc(device) ?: rc;
@@ -318,7 +319,7 @@ static void pasid_set(struct amd_device *device, uint32_t pasid, struct amd_doma
 	*slot = (struct amd_pasid){ pasid, domain };
 }
 
-/* PASID 0 is what the RID uses. An entry that changes is flushed; one that appears was not cached. */
+/* PASID 0 is what the RID uses. What changes is flushed; what appears was not cached. */
 static int attach_guest(struct amd_device *device, uint32_t pasid, struct amd_domain *domain)
 {
 	bool absent = device->device->hyp->platform->caches_absent;

@@ -4,8 +4,8 @@
  * spec/amdvi.h says where the layouts come from.)
  *
  * Each guest has an id, a page of doorbells, a control block, and two tables that put host ids for
- * its DeviceIDs and DomainIDs. The tables lie in the IOMMU's private address space, which a v1 table
- * behind the IOMMU's own device table entry makes. Guest memory is reached through the entry of a
+ * its DeviceIDs and DomainIDs. The tables lie in the private address space of the IOMMU, which a v1
+ * table behind its own device table entry makes. Guest memory is reached through the entry of a
  * "translate" DeviceID that no device has. Hardware caches the tables: an entry that changed is
  * relied on, and a host id that left is given out again, only after an invalidation.
  */
@@ -195,7 +195,7 @@ int amd_vf_map_device(struct amd_viommu *viommu, uint16_t guest, int host)
 {
 	if (!viommu->gid)
 		return 0;
-	if (FAULT("hyp.amdvi-device-map-stays", "a vDEVICE that goes stays in the DeviceID table") &&
+	if (FAULT("hyp.amdvi-device-map-stays", "a vDEVICE that goes stays in the table") &&
 	    host < 0)
 		return 0;
 	if (FAULT("hyp.amdvi-device-map-identity", "the DeviceID table maps ids to themselves") &&
@@ -209,7 +209,7 @@ int amd_vf_map_domain(struct amd_viommu *viommu, uint16_t guest, int host)
 {
 	if (!viommu->gid)
 		return 0;
-	if (FAULT("hyp.amdvi-domain-map-stays", "a DomainID that goes stays in the DomainID table") &&
+	if (FAULT("hyp.amdvi-domain-map-stays", "a DomainID that goes stays in the table") &&
 	    host < 0)
 		return 0;
 	return map(viommu, AMDVI_VFCTRL_DOMAIN_MAP, amdvi_domain_map_addr(viommu->gid, guest),

@@ -83,8 +83,8 @@ struct iommu_viommu_amd_invalidate {
 
 /**
  * struct iommu_vevent_amd - IOMMU_VEVENTQ_TYPE_AMD
- * @event: an event log entry (48882 section 2.5) about a device or a domain of this vIOMMU, with the
- *	guest's DeviceID and DomainID in it
+ * @event: an event log entry (48882 section 2.5) about a device or a domain of this vIOMMU, with
+ *	the guest's DeviceID and DomainID in it
  */
 struct iommu_vevent_amd {
 	__aligned_le64 event[2];

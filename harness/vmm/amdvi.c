@@ -37,7 +37,7 @@ static int process(struct vm *vm)
 		cmds[count][0] = __atomic_load_n(&ring[2 * at], __ATOMIC_ACQUIRE);
 		cmds[count][1] = __atomic_load_n(&ring[2 * at + 1], __ATOMIC_ACQUIRE);
 		at = (at + 1) % entries;
-		if (!at && FAULT("vmm.amdvi-ring-ends", "a command buffer is not read on from its start"))
+		if (!at && FAULT("vmm.amdvi-ring-ends", "a command buffer ends at its end"))
 			break;
 	}
 	rc = vmm_amdvi_execute(vm, cmds, count, &done);
@@ -101,7 +101,7 @@ static int amd_guest_init(struct vm *vm)
 	vm->priv = vmm;
 	vmm->vm = vm;
 	vmm->fault_fd = -1;
-	/* PASIDs are the guest's own, below one nested page table: the parent needs no flag for them. */
+	/* PASIDs are the guest's own, in its nested page table: the parent knows of none. */
 	vm->parent_flags &= ~IOMMU_HWPT_ALLOC_PASID;
 	if (vm->vendor->config)
 		vmm->config = *(const struct vm_amd_config *)vm->vendor->config;

@@ -52,7 +52,11 @@ struct vmm_amdvi_iommu {
 	int event_fd;
 };
 
-/** struct vmm_amdvi_device - @dte: the guest's entry as it was attached, made into @hwpt_id; @pasid: PASIDs are on */
+/**
+ * struct vmm_amdvi_device
+ * @pasid: the guest has PASIDs on
+ * @dte: the guest's entry as it was attached, made into @hwpt_id
+ */
 struct vmm_amdvi_device {
 	struct vm_device *device;
 	unsigned int iommu;

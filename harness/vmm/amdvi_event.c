@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the hypervisor reports goes to the guest's logs; the guest's answers to page requests back. */
+/* What the hypervisor reports, to the guest's logs; and the guest's answers to page requests. */
 #include <errno.h>
 #include <unistd.h>
 
@@ -162,7 +162,7 @@ int vmm_amdvi_respond(struct vmm_amdvi *vmm, const uint64_t cmd[2])
 		if (!group->used || group->rid != rid || group->index != index)
 			continue;
 		group->used = false;
-		if (FAULT("vmm.amdvi-response-inverted", "a failed page request is answered as served"))
+		if (FAULT("vmm.amdvi-response-inverted", "a failed page request is called served"))
 			response.code = IOMMUFD_PAGE_RESP_SUCCESS;
 		if (write(vmm->fault_fd, &response, sizeof(response)) != sizeof(response))
 			return -errno;

@@ -119,7 +119,7 @@ TEST_F(nested, waits_for_requests_in_flight)
 	REACHES(self->iova, self->page[1]);
 }
 
-/* A translation completion on its way to the ATC is discarded when the invalidation overtakes it. */
+/* A translation completion that the invalidation overtakes does not get into the ATC. */
 TEST_F(nested, translation_on_its_way)
 {
 	RULE("ATS-02");

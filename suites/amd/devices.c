@@ -27,7 +27,9 @@ FIXTURE_VARIANT(devices)
 FIXTURE_VARIANT_ADD(devices, rid) { .pasid = DMA_NO_PASID, .iommus = 1 };
 FIXTURE_VARIANT_ADD(devices, rid_ats) { .pasid = DMA_NO_PASID, .ats = true, .iommus = 1 };
 FIXTURE_VARIANT_ADD(devices, rid_two_iommus) { .pasid = DMA_NO_PASID, .iommus = 2 };
-FIXTURE_VARIANT_ADD(devices, rid_ats_two_iommus) { .pasid = DMA_NO_PASID, .ats = true, .iommus = 2 };
+FIXTURE_VARIANT_ADD(devices, rid_ats_two_iommus) {
+	.pasid = DMA_NO_PASID, .ats = true, .iommus = 2,
+};
 FIXTURE_VARIANT_ADD(devices, pasid_ats_two_iommus) { .pasid = 3, .ats = true, .iommus = 2 };
 FIXTURE_VARIANT_ADD(devices, one_domain_two_iommus) {
 	.pasid = DMA_NO_PASID, .ats = true, .iommus = 2, .shared = true,

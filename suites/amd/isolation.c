@@ -27,7 +27,9 @@ FIXTURE_VARIANT(two_vms)
 FIXTURE_VARIANT_ADD(two_vms, rid) { .pasid = DMA_NO_PASID };
 FIXTURE_VARIANT_ADD(two_vms, rid_ats) { .pasid = DMA_NO_PASID, .ats = true };
 FIXTURE_VARIANT_ADD(two_vms, pasid_ats) { .pasid = 5, .ats = true };
-FIXTURE_VARIANT_ADD(two_vms, rid_ats_two_iommus) { .pasid = DMA_NO_PASID, .ats = true, .iommus = 2 };
+FIXTURE_VARIANT_ADD(two_vms, rid_ats_two_iommus) {
+	.pasid = DMA_NO_PASID, .ats = true, .iommus = 2,
+};
 FIXTURE_VARIANT_ADD(two_vms, hw_rid_ats) { .pasid = DMA_NO_PASID, .ats = true, .config.hw = true };
 FIXTURE_VARIANT_ADD(two_vms, hw_pasid) { .pasid = 5, .config.hw = true };
 

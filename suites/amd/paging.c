@@ -135,7 +135,8 @@ static int unmap(struct host *host, unsigned int page, unsigned int count)
 
 #define HWPT(_device) ({ \
 	uint32_t id = 0; \
-	ASSERT_EQ(0, __hwpt_alloc(&self->host.iommufd, self->host.dev_id[_device], self->host.ioas, \
+	ASSERT_EQ(0, __hwpt_alloc(&self->host.iommufd, self->host.dev_id[_device], \
+				  self->host.ioas, \
 				  variant->v2 ? IOMMU_HWPT_ALLOC_PASID : 0, &id)); \
 	id; \
 })

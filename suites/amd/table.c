@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Changes of a guest's device table and GCR3 tables; DomainIDs that are shared, moved, used again. */
+/* Changes of a guest's device table and GCR3 tables; DomainIDs shared, moved, used again. */
 #include "vm_fixture.h"
 
 NESTED_VARIANTS_ALL;

@@ -302,7 +302,9 @@ TEST_F(owned, silent_device)
 TEST_F(owned, commands_that_are_refused)
 {
 	RULE("AMD-55");
-	static const unsigned int opcodes[] = { 0, AMDVI_RESET_VMMIO, AMDVI_INSERT_GUEST_EVENT, 15 };
+	static const unsigned int opcodes[] = {
+		0, AMDVI_RESET_VMMIO, AMDVI_INSERT_GUEST_EVENT, 15,
+	};
 
 	for (unsigned int i = 0; i < 4; i++) {
 		struct guest_amdvi_list list = {};
@@ -332,7 +334,8 @@ TEST_F(owned, guest_id_used_again)
 	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &self->vendor, 0));
 	ASSERT_EQ(0, vm_add_device(&self->vm, 1, true, &self->device));
 	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, DMA_NO_PASID));
-	guest_amdvi_devtab(&list, self->target.devices[1].rid);	/* how the first VM called device 0 */
+	/* How the first VM called device 0 */
+	guest_amdvi_devtab(&list, self->target.devices[1].rid);
 	EXPECT_EQ(-ETIMEDOUT, vm_amd_run(&self->vm, &list));
 	EXPECT_EVENT(&self->vm, AMDVI_ILLEGAL_COMMAND_ERROR);
 }
