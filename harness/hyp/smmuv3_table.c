@@ -173,8 +173,12 @@ static void make_ste(const struct smmu_device *device, struct smmu_domain *domai
 
 	memset(ste, 0, SMMU_STE_SIZE);
 	ste[0] = STE0_V;
-	if (device->fenced || (!domain && !device->pasids) ||
-	    (domain && domain->stage == SMMU_NESTED && config == STE_CONFIG_ABORT))
+	if (domain && domain->stage == SMMU_NESTED && config == STE_CONFIG_ABORT) {
+		if (FAULT("hyp.smmuv3-abort-is-recorded", "a guest's abort is an STE with V == 0"))
+			ste[0] = 0;
+		return;
+	}
+	if (device->fenced || (!domain && !device->pasids))
 		return;
 	ste[1] = smmu_put(STE1_SHCFG, STE_SHCFG_INCOMING) | eats;
 	if (!domain || domain->stage == SMMU_S1) {

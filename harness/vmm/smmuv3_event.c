@@ -117,6 +117,8 @@ static int answer(struct vmm_smmuv3 *vmm, uint32_t rid, uint32_t group, uint32_t
 {
 	struct iommu_hwpt_page_response response = { .code = code };
 
+	if (FAULT("vmm.smmuv3-response-is-success", "whatever the guest answers, it is success"))
+		response.code = IOMMUFD_PAGE_RESP_SUCCESS;
 	for (unsigned int i = 0; i < VMM_SMMUV3_GROUPS; i++) {
 		struct vmm_smmuv3_group *g = &vmm->groups[i];
 
