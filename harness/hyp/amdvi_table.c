@@ -379,7 +379,8 @@ static int check(struct hyp_device *device, uint32_t pasid, const struct amd_dom
 	if (domain->base.viommu->iommu != device->pdev->iommu)
 		return -EINVAL;
 	/* Commands and events about the device need its name in the guest. */
-	if (!device->vdevice || device->vdevice->viommu != domain->base.viommu)
+	if ((!device->vdevice || device->vdevice->viommu != domain->base.viommu) &&
+	    !FAULT("hyp.amdvi-unnamed-device", "a device without vDEVICE is attached"))
 		return -ENOENT;
 	return 0;
 }

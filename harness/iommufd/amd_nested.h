@@ -44,6 +44,7 @@ enum iommu_viommu_amd_flags {
  * VDEVICE_ALLOC makes the guest's DeviceID known (virt_id <= 0xffff else EINVAL). A nested HWPT
  * (IOMMU_HWPT_DATA_AMD_GUEST) is allocated on the vIOMMU; its guest DomainID gets a host DomainID
  * that all nested HWPTs of this vIOMMU with the same guest DomainID share, and no other.
+ * Attaching a device to it takes a vDEVICE of that device on this vIOMMU, else ENOENT.
  * The device has its PASID capability enabled while it is attached to one made with
  * IOMMU_HWPT_ALLOC_PASID, and ATS while DTE[I] of the guest is set.
  */

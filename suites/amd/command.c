@@ -339,6 +339,27 @@ TEST_F(nested, device_table_entries_that_are_refused)
 	}
 }
 
+/* Events and commands about a device need its name: without one it is not attached. */
+TEST_F(nested, device_without_a_name)
+{
+	RULE("AMD-65");
+	const struct target_ops *ops = self->target.ops;
+	uint32_t dev_id = self->device->dev_id;
+
+	MAP(self->iova, self->page[0], PAGE);
+	ASSERT_EQ(0, ops->attach(&self->target, &self->vm.iommufd, dev_id, DMA_NO_PASID,
+				 self->vm.parent));
+	ASSERT_EQ(0, __iommufd_destroy(&self->vm.iommufd, self->device->vdevice_id));
+	EXPECT_EQ(-ENOENT, ops->attach(&self->target, &self->vm.iommufd, dev_id, DMA_NO_PASID,
+				       self->space.hwpt_id));
+	REFUSED(self->iova);
+	ASSERT_EQ(0, __vdevice_alloc(&self->vm.iommufd, self->device->viommu_id, dev_id,
+				     self->device->rid, &self->device->vdevice_id));
+	ASSERT_EQ(0, ops->attach(&self->target, &self->vm.iommufd, dev_id, DMA_NO_PASID,
+				 self->space.hwpt_id));
+	REACHES(self->iova, self->page[0]);
+}
+
 /* Commands that ask for nothing here, between others */
 TEST_F(nested, commands_without_effect)
 {
