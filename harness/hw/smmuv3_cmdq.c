@@ -179,7 +179,7 @@ static bool sync_timed_out(struct smmuv3 *smmu, struct smmuv3_cmdq *cmdq)
 	return true;
 }
 
-/* Its own ATS invalidations; for the SMMU's own queue also those that queues left that are off now */
+/* Its own ATS invalidations; for the SMMU's own queue also those of queues that are off now */
 static bool ats_outstanding(struct smmuv3 *smmu, const struct smmuv3_cmdq *cmdq)
 {
 	return cmdq->ats_outstanding ||
@@ -322,7 +322,7 @@ void smmuv3_cmdq_enable(struct smmuv3 *smmu, struct smmuv3_cmdq *cmdq, bool enab
 		smmuv3_cmdq_run(smmu, cmdq);
 }
 
-/** smmuv3_cmdq_flush() - What a queue that is off still owes happens now; time-outs are forgotten */
+/** smmuv3_cmdq_flush() - What a queue that is off still owes happens; time-outs are forgotten */
 void smmuv3_cmdq_flush(struct smmuv3 *smmu, struct smmuv3_cmdq *cmdq)
 {
 	for (unsigned int class = CLASS_ATS; class < CLASSES; class++)

@@ -471,7 +471,8 @@ static void stall_term(struct smmuv3 *smmu, struct smmuv3_cmdq *cmdq, const uint
 
 #define COMMAND(_name, _class, _f0, _f1, _needs, _format, _act, ...) \
 	[CMD_ ## _name] = { \
-		.class = CLASS_ ## _class, .fields = { CMD0_OPCODE | (_f0), _f1 }, .needs = _needs, \
+		.class = CLASS_ ## _class, .needs = _needs, \
+		.fields = { CMD0_OPCODE | (_f0), _f1 }, \
 		.format = "queue %lld CMD_" #_name _format, .act = _act, __VA_ARGS__ \
 	}
 #define GUEST	.guest = true
@@ -605,13 +606,15 @@ void smmuv3_command_trace(struct smmuv3 *smmu, const struct smmuv3_cmdq *cmdq, c
 {
 	const struct command *command = find(c);
 	long long queue = cmdq->vintf < 0 ? -1 : (long long)cmdq->index;
-	uint64_t range = smmu_get(CMD0_TLBI_NUM, c[0]) << 16 | smmu_get(CMD0_TLBI_SCALE, c[0]) << 8 |
+	uint64_t range = smmu_get(CMD0_TLBI_NUM, c[0]) << 16 |
+			 smmu_get(CMD0_TLBI_SCALE, c[0]) << 8 |
 			 smmu_get(CMD1_TLBI_TG, c[1]) << 4 | smmu_get(CMD1_TLBI_TTL, c[1]);
 	uint64_t low = c[1] & 0xfff;
 
 	if (command->class == CLASS_S1 || command->class == CLASS_S2)
 		smmu_trace(smmu, command->format, queue, smmu_get(CMD0_TLBI_VMID, c[0]),
-			   smmu_get(CMD0_TLBI_ASID, c[0]), c[1] & CMD1_ADDR, c[1] & CMD1_LEAF, range);
+			   smmu_get(CMD0_TLBI_ASID, c[0]), c[1] & CMD1_ADDR, c[1] & CMD1_LEAF,
+			   range);
 	else if ((c[0] & CMD0_OPCODE) == CMD_SYNC)
 		smmu_trace(smmu, command->format, queue, c[0] >> 32, smmu_get(CMD0_SYNC_CS, c[0]));
 	else if ((c[0] & CMD0_OPCODE) == CMD_RESUME)

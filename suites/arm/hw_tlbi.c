@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What each TLB invalidation of an SMMUv3 owes (IHI 0070 4.4), on bare hardware: every command,
- * every way to name an entry, granules, block sizes, both stages. Entries are broken before they are
- * made anew (SMMU-10), and seen to be used in between.
+ * every way to name an entry, granules, block sizes, both stages. Entries are broken before they
+ * are made anew (SMMU-10), and seen to be used in between.
  */
 #include "bench.h"
 
