@@ -214,8 +214,14 @@ static int walk_both(struct smmuv3_walk *walk, const struct hw_request *request,
 	*s1 = (struct smmuv3_result){ .out = addr, .shift = 63, .perm = 077 };
 	*s2 = (struct smmuv3_result){ .shift = 63, .perm = PERM_ALL };
 	if (context->s1.on) {
-		if (walk_s1_checked(walk, request, addr, priv, need, s1))
+		if (walk_s1_checked(walk, request, addr, priv, need, s1)) {
+			if (walk->fault.event == EVENT_F_TRANSLATION && !walk->fault.s2 &&
+			    FAULT("smmuv3.absent-is-cached", "what is not mapped is cached as such")) {
+				*s1 = (struct smmuv3_result){ .shift = 12, .entry_shift = 12 };
+				cache_s1(walk, addr, s1, s2);
+			}
 			return -1;
+		}
 		need = granted(walk, need, s1->perm >> (priv ? PERM_PRIV : 0));
 	} else if (addr >> smmu_address_bits[walk->smmu->config.oas]) {
 		return -smmuv3_walk_fails(walk, EVENT_F_ADDR_SIZE, false, EVENT_CLASS_IN, 0);

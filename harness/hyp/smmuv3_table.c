@@ -149,8 +149,9 @@ static uint64_t oas(const struct smmu *smmu)
 static void stage2_words(const struct smmu *smmu, const struct smmu_domain *s2, uint64_t *ste)
 {
 	bool dirty = s2->hyp.flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING;
+	uint16_t vmid = FAULT("hyp.smmuv3-one-vmid-for-all", "all VMs share a VMID") ? 1 : s2->tag;
 
-	ste[2] = smmu_put(STE2_S2VMID, s2->tag) | smmu_put(STE2_S2T0SZ, 64 - s2->ias) |
+	ste[2] = smmu_put(STE2_S2VMID, vmid) | smmu_put(STE2_S2T0SZ, 64 - s2->ias) |
 		 smmu_put(STE2_S2SL0, start_level(&s2->pt)) | smmu_put(STE2_S2IR0, 1) |
 		 smmu_put(STE2_S2OR0, 1) | smmu_put(STE2_S2SH0, 3) |
 		 smmu_put(STE2_S2TG, granule(&s2->pt)) | smmu_put(STE2_S2PS, oas(smmu)) |
