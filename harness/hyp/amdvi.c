@@ -101,6 +101,8 @@ static int hw_info(struct hyp_device *device, void *data, uint32_t *len)
 	struct iommu_hw_info_amd *info = data;
 
 	*info = (struct iommu_hw_info_amd){ .efr = iommu->efr, .efr2 = iommu->efr2 };
+	if (FAULT("hyp.amdvi-hw-info-no-efr2", "EFR2 is not told to user space"))
+		info->efr2 = 0;
 	*len = sizeof(*info);
 	return 0;
 }
