@@ -41,13 +41,13 @@ struct guest_vtd_list {
 int guest_vtd_init(struct guest_vtd *guest, struct pages *mem);
 void guest_vtd_fini(struct guest_vtd *guest);
 
-/** guest_vtd_add_device() - A context entry with an empty PASID directory; @rid as the guest sees */
+/** guest_vtd_add_device() - A context entry with an empty PASID directory */
 int guest_vtd_add_device(struct guest_vtd *guest, uint16_t rid, bool ats, bool pri);
 
 /** guest_vtd_context() - The 4 quadwords of the context entry of @rid; NULL: has none */
 uint64_t *guest_vtd_context(struct guest_vtd *guest, uint16_t rid);
 
-/** guest_vtd_pasid_entry() - The 8 quadwords of @pasid (0: RID_PASID); NULL: no memory, no device */
+/** guest_vtd_pasid_entry() - The 8 quadwords of @pasid (0: RID_PASID); NULL: there are none */
 uint64_t *guest_vtd_pasid_entry(struct guest_vtd *guest, uint16_t rid, uint32_t pasid);
 
 /** guest_vtd_pasid_set() - First stage at @root under @did; @pgtt of enum vtd_pgtt */

@@ -38,7 +38,7 @@ static int command(struct vtd_iommu *iommu, uint64_t bit, bool set)
 
 static void interrupt_set(struct vtd_iommu *iommu, enum vtd_reg control, enum vtd_vector vector)
 {
-	/* Data, address and upper address follow the control register in this order, 4 bytes each. */
+	/* Data, address and upper address follow the control register, 4 bytes each. */
 	vtd_write(iommu, control + 4, 4, iommu->index * VECTORS + vector);
 	vtd_write(iommu, control + 8, 4, MSI_ADDR);
 	vtd_write(iommu, control + 12, 4, 0);

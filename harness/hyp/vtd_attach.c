@@ -17,7 +17,7 @@ static int did_get(struct vtd_domain *domain, struct vtd_iommu *iommu, uint16_t 
 	unsigned int index = iommu->index, free = 1;
 
 	if (domain->base.parent && vtd_parent(domain)->did_users[index] &&
-	    FAULT("hyp.vtd-shares-parent-did", "nested domains take the id that their parent has")) {
+	    FAULT("hyp.vtd-shares-parent-did", "nested domains take the id of their parent")) {
 		*did = vtd_parent(domain)->did[index];
 		domain->did_users[index]++;
 		return 0;

@@ -126,7 +126,7 @@ static void nested_iotlb(const struct vtd_domain *domain, const struct vtd_range
 static void nested_devtlb(const struct vtd_domain *domain, const struct vtd_range *ranges,
 			  unsigned int count, struct batch *batch)
 {
-	if (FAULT("hyp.vtd-no-devtlb", "devices' caches are left to the guest, which the VMM drops"))
+	if (FAULT("hyp.vtd-no-devtlb", "devices' caches are left to the guest"))
 		return;
 	for (const struct vtd_use *use = domain->uses; use; use = use->next_of_domain) {
 		for (unsigned int i = 0; i < count; i++)
@@ -220,7 +220,7 @@ int vtd_flush_entry(const struct vtd_use *use)
 
 	if (!FAULT("hyp.vtd-no-pasid-cache", "a changed PASID entry stays in the PASID cache"))
 		vtd_inv_pasid_cache(batch_next(&batch, iommu), VTD_PC_PASID, use->did, use->pasid);
-	if (!FAULT("hyp.vtd-entry-no-iotlb", "translations of a PASID entry that is gone stay cached"))
+	if (!FAULT("hyp.vtd-entry-no-iotlb", "what a PASID entry that is gone translated stays"))
 		vtd_inv_iotlb(batch_next(&batch, iommu), VTD_DOMAIN, use->did, 0, 0, false);
 	batch_end(&batch);
 	if (!FAULT("hyp.vtd-entry-no-devtlb", "the ATC of what is detached stays as it is"))

@@ -97,14 +97,15 @@ static int to_range(const struct iommu_hwpt_vtd_s1_invalidate *entry, struct vtd
 		return -EINVAL;
 	if (!whole && (!pages || pages - 1 > (UINT64_MAX - entry->addr) / PAGE))
 		return -EINVAL;
-	if (!whole && pages > 1 && FAULT("hyp.vtd-one-page-less", "the last page of a range is left out"))
+	if (!whole && pages > 1 &&
+	    FAULT("hyp.vtd-one-page-less", "the last page of a range is left out"))
 		pages--;
 	*range = (struct vtd_range){
 		.first = entry->addr,
 		.last = whole ? UINT64_MAX : entry->addr + (pages - 1) * PAGE + PAGE - 1,
 		.leaf = entry->flags & IOMMU_VTD_INV_FLAGS_LEAF,
 	};
-	if (whole && FAULT("hyp.vtd-whole-is-one-page", "npages of U64_MAX wraps round to one page"))
+	if (whole && FAULT("hyp.vtd-whole-is-one-page", "npages of U64_MAX wraps to one page"))
 		range->last = PAGE - 1;
 	return 0;
 }
@@ -127,7 +128,7 @@ int vtd_user_invalidate(struct hyp_domain *base, struct hyp_viommu *viommu, uint
 	if (type != IOMMU_HWPT_INVALIDATE_DATA_VTD_S1)
 		return -EINVAL;
 	if (!vtd_domain(base)->uses &&
-	    FAULT("hyp.vtd-invalidate-needs-user", "a page table must be attached to be invalidated"))
+	    FAULT("hyp.vtd-invalidate-needs-user", "only what is attached can be invalidated"))
 		return -ENODEV;
 	while (done < total && !rc) {
 		unsigned int count = 0;

@@ -99,7 +99,7 @@ int vtd_page_response(struct hyp_device *base, uint32_t pasid, uint32_t group, u
 
 	if (device->fenced)
 		return 0;	/* with PRI off there is nobody to answer */
-	if (FAULT("hyp.vtd-response-always-success", "a refused page request is answered as served"))
+	if (FAULT("hyp.vtd-response-always-success", "a refused request is answered as served"))
 		code = VTD_RESPONSE_SUCCESS;
 	respond(device->iommu, base->pdev->rid, has_pasid, has_pasid ? pasid : 0, group, code);
 	return 0;

@@ -169,7 +169,7 @@ int vtd_submit(struct vtd_iommu *iommu, const uint64_t (*descriptors)[4], unsign
 		   "page requests that arrive during an invalidation are not looked at"))
 		vtd_prq_service(iommu);
 	if (first_rc == -ETIMEDOUT &&
-	    FAULT("hyp.vtd-time-out-is-success", "an invalidation time-out is retried, then forgotten"))
+	    FAULT("hyp.vtd-time-out-is-success", "a time-out is retried, then forgotten"))
 		return 0;
 	return first_rc ?: rc;
 }

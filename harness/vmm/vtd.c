@@ -111,7 +111,7 @@ static uint32_t hwpt_of(const struct vmm_vtd *vmm, const struct vm_device *devic
 	return 0;
 }
 
-/* A present entry changes only by way of absent (6.5.3.3): what it said must be invalidated first. */
+/* A present entry changes only by way of absent (6.5.3.3): what it said is invalidated first. */
 static int intel_attach(struct vm_device *device, struct vm_space *space, struct vm_space *old)
 {
 	struct vmm_vtd *vmm = vmm_vtd(device->vm);

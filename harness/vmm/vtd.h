@@ -3,7 +3,7 @@
  * The VMM's side of VT-d: a virtual IOMMU in scalable mode, made of iommufd calls.
  *
  *	vtd.c		the vendor of a VM (vmm/vm.h), over the guest's tables and these commands
- *	vtd_table.c	the guest's PASID entries become nested page tables, attached per (vRID, PASID)
+ *	vtd_table.c	the guest's PASID entries become nested page tables, per (vRID, PASID)
  *	vtd_command.c	the guest's list of descriptors becomes calls, in its order
  *
  * Each (vDomainID, PASID) is a nested page table of its own. IOTLB invalidations go to those that

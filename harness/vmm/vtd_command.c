@@ -71,9 +71,9 @@ static int collect(struct execution *ex, struct vmm_vtd_nested *target, uint64_t
 static struct vmm_vtd_nested *named(struct vmm_vtd_nested *nested, uint16_t did, uint32_t pasid)
 {
 	bool any_pasid = FAULT("vmm.vtd-ignores-pasid",
-			       "a domain is taken to have one page table: the first is invalidated");
+			       "a domain is taken to have one page table");
 	bool any_did = FAULT("vmm.vtd-ignores-did",
-			     "a PASID is taken to have one page table: the first is invalidated");
+			     "a PASID is taken to have one page table");
 
 	while (nested && !((any_did || nested->did == did) &&
 			   (any_pasid || nested->pasid == pasid)))
@@ -108,13 +108,14 @@ static int piotlb(struct execution *ex, const uint64_t *d)
 static int iotlb(struct execution *ex, const uint64_t *d)
 {
 	bool all = VTD_GET(VTD_INV_G, d[0]) == VTD_GLOBAL;
+	struct vmm_vtd_nested *nested;
 	int rc = 0;
 
 	if (!VTD_GET(VTD_INV_G, d[0]))
 		return -EINVAL;
 	if (FAULT("vmm.vtd-drops-iotlb", "IOTLB invalidations are taken to be about second stages"))
 		return 0;
-	for (struct vmm_vtd_nested *nested = ex->vmm->nested; nested && !rc; nested = nested->next) {
+	for (nested = ex->vmm->nested; nested && !rc; nested = nested->next) {
 		if (!all && nested->did != VTD_GET(VTD_INV_DID, d[0]))
 			continue;
 		rc = collect(ex, nested, 0, UINT64_MAX, false);
@@ -150,7 +151,7 @@ static int pasid_cache(struct execution *ex, const uint64_t *d)
 
 	if (VTD_GET(VTD_INV_G, d[0]) == 2)
 		return -EINVAL;
-	if (FAULT("vmm.vtd-drops-pasid-cache", "PASID entries are read once, at the first command") &&
+	if (FAULT("vmm.vtd-drops-pasid-cache", "PASID entries are read once only") &&
 	    ex->vmm->bindings)
 		return send(ex);
 	return sync_devices(ex, one, VTD_GET(VTD_INV_PASID, d[0]));

@@ -68,7 +68,7 @@ static bool answers(const struct vmm_vtd_group *group, uint16_t rid, uint32_t pa
 {
 	if (!group->used || group->index != index)
 		return false;
-	if (FAULT("vmm.vtd-response-ignores-source", "a page response goes to whoever has the group"))
+	if (FAULT("vmm.vtd-response-ignores-source", "a response goes to whoever has the group"))
 		return true;
 	return group->rid == rid && group->pasid == pasid;
 }

@@ -177,7 +177,8 @@ static int attach(struct vmm_vtd *vmm, struct vm_device *device, uint32_t pasid,
 	if (entry->pgtt == VTD_PGTT_FIRST_STAGE)
 		rc = nested_get(vmm, device, pasid, entry, &nested);
 	rc = rc ?: vm->target->ops->attach(vm->target, &vm->iommufd, device->dev_id,
-					   host_pasid(pasid), nested ? nested->hwpt_id : vm->parent);
+					   host_pasid(pasid),
+					   nested ? nested->hwpt_id : vm->parent);
 	if (!rc && !binding) {
 		binding = calloc(1, sizeof(*binding));
 		rc = binding ? 0 : -ENOMEM;

@@ -146,7 +146,7 @@ TEST_F(nested, list_longer_than_any_queue)
 		REACHES(self->iova + i * PAGE, self->page[1]);
 }
 
-/* The device-TLB commands of the guest are dropped, wherever they stand; nothing gets lost by it. */
+/* The device-TLB commands of the guest are dropped, wherever they stand; nothing is lost by it. */
 TEST_F(nested, device_tlb_commands_in_between)
 {
 	struct guest_vtd_list list = {};
@@ -229,7 +229,7 @@ TEST_F(nested, wait_is_not_early)
 
 /* ---- Errors ---- */
 
-/* A descriptor that the virtual hardware refuses: what is before it is done, it and the rest not. */
+/* A descriptor that the virtual hardware refuses: what is before it is done, the rest not. */
 TEST_F(nested, refused_descriptor_in_the_middle)
 {
 	struct guest_vtd *guest = &vmm_vtd(&self->vm)->guest;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Devices' own caches: invalidated after the IOTLB, waited for, and of devices that answer late,
- * wrongly, twice or never. The guest sends no device-TLB command here: the hypervisor makes its own.
+ * wrongly, twice or never. The guest sends no device-TLB commands: the hypervisor makes its own.
  */
 #include "intel.h"
 
@@ -85,7 +85,8 @@ static void refetch_now(void *arg)
 	struct refetch *refetch = arg;
 	FIXTURE_DATA(device_tlb) *self = refetch->self;
 
-	refetch->times += !endpoint_prefetch(self->endpoint, self->space.pasid, self->iova, HW_READ);
+	refetch->times += !endpoint_prefetch(self->endpoint, self->space.pasid, self->iova,
+					     HW_READ);
 	if (refetch->times < 16)
 		self->target.ops->waiting(&self->target, refetch_now, arg);
 }
@@ -101,6 +102,19 @@ TEST_F(device_tlb, fetched_again_between_iotlb_and_device)
 	EXPECT_LT(1U, moments.times);	/* control */
 	self->target.ops->waiting(&self->target, NULL, NULL);
 	REACHES(self->iova, self->page[1]);
+}
+
+/* Pages on both sides of an alignment: a message names a power of two, aligned, that has them all. */
+TEST_F(device_tlb, range_that_straddles)
+{
+	const uint64_t first = self->iova + SIZE_2M - PAGE;
+
+	RULE("ATS-04");
+	MAP_THEN_REMAP(first, self->page[0], self->page[1]);
+	MAP_THEN_REMAP(first + PAGE, self->page[2], self->page[3]);
+	EXPECT_EQ(0, invalidate(self, first, 2 * PAGE));
+	REACHES(first, self->page[1]);
+	REACHES(first + PAGE, self->page[3]);
 }
 
 /* A translation completion that is on its way when the invalidation overtakes it is discarded. */
@@ -220,7 +234,7 @@ TEST_F(device_tlb, answers_too_few_times)
 	EXPECT_TIME_OUT_AND_FENCE();
 }
 
-/* An unmap that could not be done is not reported as done; the page is out of reach nevertheless. */
+/* An unmap that could not be done is not reported as done; the page is out of reach, though. */
 TEST_F(device_tlb, unmap_of_a_device_that_never_answers)
 {
 	const uint64_t hot = 0x80000000;
@@ -254,7 +268,7 @@ TEST_F(device_tlb, reset_with_an_invalidation_pending)
 	self->target.ops->waiting(&self->target, reset_now, self);
 	EXPECT_EQ(-ETIMEDOUT, invalidate(self, self->iova, PAGE));
 	REFUSED(self->iova);
-	ASSERT_EQ(0, self->target.ops->reset(&self->target, &self->vm.iommufd, self->device->dev_id));
+	RESET();
 	REACHES(self->iova, self->page[1]);
 }
 
@@ -267,7 +281,7 @@ TEST_F(device_tlb, fenced_until_reset)
 	EXPECT_EQ(-ETIMEDOUT, invalidate(self, self->iova, PAGE));
 	REFUSED(self->iova);
 	endpoint_behaviour(self->endpoint)->drop_invalidates = false;
-	ASSERT_EQ(0, self->target.ops->reset(&self->target, &self->vm.iommufd, self->device->dev_id));
+	RESET();
 	REACHES(self->iova, self->page[1]);
 	MAP(self->iova, self->page[2], PAGE);
 	STILL_REACHES(self->iova, self->page[1]);
@@ -275,7 +289,7 @@ TEST_F(device_tlb, fenced_until_reset)
 	REACHES(self->iova, self->page[2]);
 }
 
-/* So does the guest that takes it out of service and puts it in again: nothing of before is left. */
+/* So does taking it out of service and putting it in again: nothing of before is left. */
 TEST_F(device_tlb, fenced_until_detached)
 {
 	RULE("VTD-49");

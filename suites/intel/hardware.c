@@ -112,7 +112,7 @@ FIXTURE_TEARDOWN(hardware)
 	self->target.ops->close(&self->target);
 }
 
-/* Hardware with freedom may have forgotten the old page: its control is that of the other variants. */
+/* Hardware with freedom may have forgotten the old page: the other variants have the control. */
 #define CHANGE_BACK_AND_FORTH(_change) do { \
 	for (unsigned int i = 0; i < 10; i++) { \
 		MAP(IOVA, self->page[i % 2], PAGE); \

@@ -37,6 +37,10 @@
 	STILL_REACHES(_iova, _old); \
 } while (0)
 
+#define RESET() \
+	ASSERT_EQ(0, self->target.ops->reset(&self->target, &self->vm.iommufd, \
+					     self->device->dev_id))
+
 /* One of the guest's own command lists, executed by the VMM */
 #define EXECUTE(_list) ASSERT_EQ(0, vmm_vtd_execute(&self->vm, _list, NULL))
 

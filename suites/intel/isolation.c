@@ -33,7 +33,9 @@ FIXTURE_VARIANT(vms)
 FIXTURE_VARIANT_ADD(vms, one_iommu) { .iommus = 1 };
 FIXTURE_VARIANT_ADD(vms, one_iommu_ats) { .iommus = 1, .ats = true };
 FIXTURE_VARIANT_ADD(vms, one_iommu_same_domain) { .iommus = 1, .same_domain = true };
-FIXTURE_VARIANT_ADD(vms, two_iommus_ats_same_domain) { .iommus = 2, .ats = true, .same_domain = true };
+FIXTURE_VARIANT_ADD(vms, two_iommus_ats_same_domain) {
+	.iommus = 2, .ats = true, .same_domain = true,
+};
 
 static void open_vm(struct __test_metadata *_metadata, FIXTURE_DATA(vms) *self, unsigned int n,
 		    bool ats, bool same_domain)
@@ -112,7 +114,7 @@ TEST_F(vms, each_reaches_its_own)
 		EXPECT_OWN_PAGE(n, i, 0);
 }
 
-/* All change, each is invalidated in turn: each then has its new page, wherever it is in the turn. */
+/* All change, each is invalidated in turn: each then has its new page, not before its turn. */
 TEST_F(vms, each_is_invalidated_by_its_own_command)
 {
 	RULE("NEST-10");
@@ -189,7 +191,7 @@ TEST_F(vms, domain_with_two_page_tables)
 		EXPECT_OWN_PAGE(0, i, 1);
 }
 
-/* ---- One VM: a device that the guest passes through, and two with address spaces of their own ---- */
+/* ---- One VM: a device that the guest passes through, two with address spaces of their own ---- */
 
 FIXTURE(mixed)
 {

@@ -200,7 +200,8 @@ TEST_F(page_request, answer_and_invalidation_cross)
 	ASSERT_EQ(0, ask(self, 0, GROUP, false));
 	ASSERT_EQ(0, vmm_vtd_next_request(&self->vm, request));
 	MAP_THEN_REMAP(IOVA, self->page[0], self->page[1]);
-	guest_vtd_invalidate(&list, self->space.domain, guest_pasid(&self->space), IOVA, PAGE, true);
+	guest_vtd_invalidate(&list, self->space.domain, guest_pasid(&self->space), IOVA, PAGE,
+			     true);
 	vtd_inv_page_response(guest_vtd_next(&list), self->device->rid, request[0] & VTD_PRQ_PP,
 			      VTD_GET(VTD_PRQ_PASID, request[0]), GROUP, VTD_RESPONSE_SUCCESS);
 	EXECUTE(&list);

@@ -109,7 +109,8 @@ TEST_F(nested, unmap_under_a_large_page_of_the_guest)
 
 	RULE("VTD-46");
 	for (unsigned int i = 0; i < 4; i++)
-		ASSERT_EQ(0, vm_s2_map(&self->vm, base + i * PAGE, spare(self, 2 * i), PAGE, S2_RW));
+		ASSERT_EQ(0, vm_s2_map(&self->vm, base + i * PAGE, spare(self, 2 * i), PAGE,
+				       S2_RW));
 	MAP(self->iova, base, SIZE_2M);
 	for (unsigned int i = 0; i < 4; i++)
 		REACHES(self->iova + i * PAGE, spare_name(self, 2 * i));
@@ -175,7 +176,7 @@ TEST_F(nested, unmap_waits_for_a_write_in_flight)
 	struct late_write late = { self->device, 10 };
 	uint64_t *word = (uint64_t *)spare(self, 0) + 1;
 
-	RULE("VTD-14");
+	RULE(variant->ats ? "ATS-03" : "VTD-14");
 	PLUG(0);
 	MAP(self->iova, HOT, PAGE);
 	HOLD_WRITE(&late, self->iova + 8, 0x1234);
