@@ -231,7 +231,7 @@ void amd_domid_put(struct amd *amd, uint16_t domid, bool guest_tables);
 /* amd_table.c: device table entries, attaching */
 
 int amd_table_start(struct hyp *hyp);
-/** amd_table_write() - Entry @rid becomes @dte, by way of blocked if it is in use */
+/** amd_table_write() - Entry @rid becomes @dte, by way of blocked if that takes several stores */
 int amd_table_write(struct amd_iommu *iommu, uint16_t rid, const uint64_t dte[4]);
 void amd_table_block(struct amd_iommu *iommu, uint16_t rid);
 /** amd_table_refresh() - Write the entry again for what @device uses, other bits changed */

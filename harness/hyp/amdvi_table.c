@@ -4,7 +4,8 @@
  *
  * Four words cannot change at once under hardware that reads them at any time. An entry that is in
  * use becomes "blocked" by a store to its first word, and that is what hardware knows, before the
- * others change. A blocked entry is valid and allows nothing; an invalid one would let all through.
+ * others change. One word alone changes at once. A blocked entry is valid and allows nothing; an
+ * invalid one would let all through.
  */
 #include <errno.h>
 
@@ -57,9 +58,13 @@ void amd_table_block(struct amd_iommu *iommu, uint16_t rid)
 int amd_table_write(struct amd_iommu *iommu, uint16_t rid, const uint64_t dte[4])
 {
 	uint64_t *entry = entry_of(iommu->hyp, rid);
+	unsigned int changed = 0;
 	int rc = 0;
 
-	if (entry[0] != DTE_BLOCKED) {
+	for (unsigned int i = 0; i < 4; i++)
+		changed += entry[i] != dte[i];
+	if (entry[0] != DTE_BLOCKED &&
+	    (changed > 1 || FAULT("hyp.amdvi-dte-breaks", "a change of one word blocks the device"))) {
 		put_word(&entry[0], DTE_BLOCKED);
 		rc = amd_flush_dte(iommu, rid);
 	}

@@ -261,6 +261,31 @@ TEST_F(nested, dirty_pages)
 	EXPECT_EQ(0, __hwpt_set_dirty_tracking(&self->vm.iommufd, self->vm.parent, 0));
 }
 
+static void read_page(void *arg)
+{
+	FIXTURE_DATA(nested) *self = arg;
+
+	self->page[3] = vm_read(self->device, &self->space, self->iova);
+}
+
+/* A running guest does not notice when dirty tracking begins. */
+TEST_F(nested, dirty_tracking_begins_under_dma)
+{
+	RULE("AMD-60");
+	struct freedom *freedom = &ref_machine(&self->target)->iommus[0]->freedom;
+
+	freedom->delay = 1000;	/* every wait takes its time */
+	freedom->delay_steps = 3;
+	MAP(self->iova, self->page[0], PAGE);
+	REACHES(self->iova, self->page[0]);
+	for (unsigned int on = 0; on < 2; on++) {
+		self->page[3] = 0;
+		self->target.ops->waiting(&self->target, read_page, self);
+		EXPECT_EQ(0, __hwpt_set_dirty_tracking(&self->vm.iommufd, self->vm.parent, !on));
+		EXPECT_EQ(self->page[0], self->page[3]);
+	}
+}
+
 TEST_F(nested, dirty_only_what_was_written)
 {
 	RULE("AMD-60");
