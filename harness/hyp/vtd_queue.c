@@ -128,10 +128,11 @@ static int attempt(struct vtd_iommu *iommu, const uint64_t (*descriptors)[4], un
 	vtd_write(iommu, VTD_IQT_REG, 8, (uint64_t)queue->tail * sizeof(*queue->ring));
 	if (FAULT("hyp.vtd-no-wait", "the queue is given work, but nobody waits until it is done"))
 		return 0;
-	while (!complete(queue)) {
-		if (platform_wait(platform, complete_or_error, iommu, VTD_WAIT_BOUND)) {
-			/* Not at rest after all that time: it will not be better the next time. */
-			iommu->dead = platform->ops->relax(platform);
+	for (unsigned int tries = 0; !complete(queue); tries++) {
+		/* Not at rest after all that time, or refusing all there is: it will stay like that. */
+		if (tries > queue->entries ||
+		    platform_wait(platform, complete_or_error, iommu, VTD_WAIT_BOUND)) {
+			iommu->dead = tries > queue->entries || platform->ops->relax(platform);
 			return -EIO;
 		}
 		errors = vtd_read(iommu, VTD_FSTS_REG, 4);
