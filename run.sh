@@ -22,6 +22,8 @@ source "$ROOT/runner/kernel.bash"
 source "$ROOT/runner/programs.bash"
 # shellcheck source=runner/guest.bash
 source "$ROOT/runner/guest.bash"
+# shellcheck source=runner/ref.bash
+source "$ROOT/runner/ref.bash"
 # shellcheck source=runner/plan.bash
 source "$ROOT/runner/plan.bash"
 # shellcheck source=runner/options.bash
@@ -30,6 +32,8 @@ source "$ROOT/runner/options.bash"
 source "$ROOT/runner/results.bash"
 # shellcheck source=runner/coverage.bash
 source "$ROOT/runner/coverage.bash"
+# shellcheck source=runner/faults.bash
+source "$ROOT/runner/faults.bash"
 # shellcheck source=runner/verdict.bash
 source "$ROOT/runner/verdict.bash"
 
@@ -49,6 +53,7 @@ main() {
 	install-kselftest) programs_install "$OPT_DESTDIR" ;;
 	build-programs) programs_export "$OPT_DESTDIR" ;;
 	run) run_tests ;;
+	faults) faults_run ;;
 	esac
 }
 
@@ -61,7 +66,7 @@ set_up() {
 		programs_build "$arch" "${OPT_SUITES[@]}"
 	done
 	[[ -n ${PROGRAMS[$HOST_ARCH]-} ]] || programs_build "$HOST_ARCH" "${OPT_SUITES[@]}"
-	[[ $OPT_ACTION == run || $OPT_ACTION == setup ]] || return 0
+	[[ $OPT_ACTION == run || $OPT_ACTION == setup ]] && [[ $OPT_TARGET == guest ]] || return 0
 	kernel_images "${OPT_ARCHES[@]}"
 	qemu_setup "${OPT_ARCHES[@]}"
 	for arch in "${OPT_ARCHES[@]}"; do

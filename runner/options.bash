@@ -17,9 +17,10 @@ usage() {
 	  --sanitize LIST     build the test programs with gcc's -fsanitize=LIST
 
 	Which tests
-	  --target T          what carries the tests: guest (default)
+	  --target T          what carries the tests: guest (default), ref
 	  --suite S[,T]       suites: $(suites_all | xargs)
 	  --test GLOB         only tests whose name, or a run of whole parts of it, matches
+  --fault NAME        plant this bug in the reference (--target ref)
 	  --repeat N          run everything N times; prints the flake rate
 	  --seed N            seed of everything random (default 0x5eed1234)
 	  --timeout SECONDS   bound of one guest, all its reboots included (default $TIMEOUT)
@@ -28,6 +29,7 @@ usage() {
 	Instead of running
 	  --list              the tests, one a line
 	  --rules             the rules, and which tests stand for them
+  --faults            plant every bug in turn: which tests see it (--target ref)
 	  --setup             fetch and build everything, run nothing
 	  --install-kselftest DIR   install the suites as a kselftest collection
 	  --build-programs DIR      build the test programs for the first architecture into DIR
@@ -47,6 +49,10 @@ usage() {
 SUITES_DIR=${NIT_SUITES:-$ROOT/suites}
 
 readonly TIMEOUT=1200
+readonly TARGETS="guest ref"
+
+# What runs where no --suite says otherwise
+declare -rA SUITES_OF=([guest]="uapi" [ref]="intel amd arm")
 readonly NIT_VERSION=0.1
 
 suites_all() {
@@ -59,10 +65,10 @@ suites_all() {
 
 options_default() {
 	OPT_ACTION=run OPT_KERNEL='' OPT_DEBUG='' OPT_COVERAGE='' OPT_SANITIZE='' OPT_CLEAN_CACHE=''
-	OPT_TEST='*' OPT_REPEAT=1 OPT_SEED=0x5eed1234 OPT_TIMEOUT=$TIMEOUT OPT_JOBS=$(nproc)
+	OPT_TEST='*' OPT_FAULT='' OPT_REPEAT=1 OPT_SEED=0x5eed1234 OPT_TIMEOUT=$TIMEOUT OPT_JOBS=$(nproc)
 	OPT_RESULTS='' OPT_DESTDIR='' OPT_TARGET=guest
 	OPT_ARCHES=("$HOST_ARCH")
-	OPT_SUITES=(uapi)
+	OPT_SUITES=()
 }
 
 options_read() {
@@ -77,11 +83,11 @@ options_read() {
 			value=${option#*=} option=${option%%=*} has_value=1
 		fi
 		case $option in
-		--debug | --coverage | --list | --rules | --setup | --clean-cache | --help | -h | --version)
+		--debug | --coverage | --list | --rules | --faults | --setup | --clean-cache | --help | -h | --version)
 			[[ -z $has_value ]] || die "$option takes no value"
 			option_flag "$option"
 			;;
-		--kernel | --arch | --sanitize | --target | --suite | --test | --repeat | --seed | \
+		--kernel | --arch | --sanitize | --target | --suite | --test | --fault | --repeat | --seed | \
 			--timeout | --jobs | --results | --install-kselftest | --build-programs)
 			if [[ -z $has_value ]]; then
 				(($#)) || die "$option needs a value" "./run.sh --help shows which"
@@ -95,13 +101,27 @@ options_read() {
 			;;
 		esac
 	done
+	options_agree
+}
+
+# What was given must fit together; what was not follows from the rest.
+options_agree() {
+	[[ $OPT_ACTION != faults || -z $OPT_FAULT ]] || die "--faults plants every fault: drop --fault"
+	[[ $OPT_ACTION != faults && -z $OPT_FAULT ]] || OPT_TARGET=ref
+	if [[ $OPT_TARGET == ref ]]; then
+		[[ -z $OPT_DEBUG$OPT_COVERAGE ]] ||
+			die "--target ref has no kernel: --debug and --coverage need --target guest"
+		[[ ${OPT_ARCHES[*]} == "$HOST_ARCH" ]] ||
+			die "--target ref runs on the host's architecture, $HOST_ARCH" "drop --arch"
+	fi
+	((${#OPT_SUITES[@]})) || read -ra OPT_SUITES <<<"${SUITES_OF[$OPT_TARGET]}"
 }
 
 option_flag() {
 	case $1 in
 	--debug) OPT_DEBUG=1 ;;
 	--coverage) OPT_COVERAGE=1 ;;
-	--list | --rules | --setup) OPT_ACTION=${1#--} ;;
+	--list | --rules | --faults | --setup) OPT_ACTION=${1#--} ;;
 	--clean-cache) OPT_CLEAN_CACHE=1 ;;
 	--help | -h)
 		usage
@@ -126,8 +146,9 @@ option_value() {
 		;;
 	--arch) option_words OPT_ARCHES "$option" "$value" "${ARCHES[*]}" ;;
 	--suite) option_words OPT_SUITES "$option" "$value" "$(suites_all | xargs)" ;;
-	--target) option_words OPT_TARGET "$option" "$value" guest ;;
+	--target) option_words OPT_TARGET "$option" "$value" "$TARGETS" ;;
 	--test) OPT_TEST=$value ;;
+	--fault) OPT_FAULT=$value ;;
 	--sanitize) OPT_SANITIZE=$value ;;
 	--repeat) option_number OPT_REPEAT "$option" "$value" 1 1000 ;;
 	--timeout) option_number OPT_TIMEOUT "$option" "$value" 1 1000000 ;;

@@ -30,12 +30,22 @@ plan_make() {
 	[[ -s $WORK/tests ]] || die "--test '$OPT_TEST' matches no test" "./run.sh --list shows them"
 	for arch in "${OPT_ARCHES[@]}"; do
 		for suite in "${OPT_SUITES[@]}"; do
-			for machine in $(machines_for "$suite" "$arch"); do
+			for machine in $(plan_machines "$suite" "$arch"); do
 				plan_machine "$machine" "$arch" "$suite"
 			done
 		done
 	done >"$1"
-	[[ -s $1 ]] || die "no machine runs ${OPT_SUITES[*]} on ${OPT_ARCHES[*]}" "see guests/machines/"
+	[[ -s $1 ]] || die "--target $OPT_TARGET has no machine that runs ${OPT_SUITES[*]} on ${OPT_ARCHES[*]}" \
+		"see guests/machines/; --target ref runs ${SUITES_OF[ref]}"
+}
+
+# plan_machines SUITE ARCH: the machines of the target that this suite runs on
+plan_machines() {
+	if [[ $OPT_TARGET == guest ]]; then
+		machines_for "$1" "$2"
+	elif ref_runs "$1"; then
+		echo "$REF_MACHINE"
+	fi
 }
 
 plan_machine() {
@@ -51,7 +61,7 @@ plan_list() {
 	plan_tests | tr '\t' .
 }
 
-# plan_run DIR: all guests, OPT_JOBS at a time
+# plan_run DIR: all guests (or what the target has instead), OPT_JOBS at a time
 plan_run() {
 	local dir=$1 machine repeat shard started=0 total shards
 
@@ -65,7 +75,7 @@ plan_run() {
 			plan_shard "$machine" "$repeat" "$shard" "$shards" >"$WORK/shard.$started"
 			[[ -s $WORK/shard.$started ]] || continue
 			((${#JOBS[@]} < OPT_JOBS)) || plan_reap
-			spawn guest_run "$machine" "$repeat" "$WORK/shard.$started" "$dir" $((shard * 1000))
+			spawn "${OPT_TARGET}_run" "$machine" "$repeat" "$WORK/shard.$started" "$dir" $((shard * 1000))
 		done
 	done < <(cut -f 1,6 "$WORK/plan.tsv" | sort -u)
 	while ((${#JOBS[@]})); do

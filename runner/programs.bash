@@ -6,23 +6,25 @@ declare -A PROGRAMS=()	# PROGRAMS[arch]: the directory with <suite>/<program> an
 
 # programs_build ARCH SUITE...: incremental; PROGRAMS[ARCH] is a directory of this run's own
 programs_build() {
-	local arch=$1 name dir
+	local arch=$1 name dir tree
 
 	shift
 	host_need_compiler "$arch"
 	[[ " $* " != *" upstream "* ]] || programs_need_upstream "$arch"
-	name=programs/$arch-$(cache_key <<<"$ROOT $SUITES_DIR $KERNEL_SOURCE $OPT_SANITIZE")
+	name=programs/$arch-$(cache_key <<<"$ROOT $KERNEL_SOURCE $OPT_SANITIZE")
+	tree=tree-$(cache_key <<<"$SUITES_DIR")
 	dir=$CACHE/$name
 	mkdir -p "$dir" "$CACHE/log"
 	cache_lock "$name"
 	step "test programs for $arch" "" "$CACHE/log/${name//\//-}" \
 		make -s -j"$(nproc)" -C "$dir" -f "$ROOT/runner/programs.mk" ROOT="$ROOT" SUITES_DIR="$SUITES_DIR" \
+		TREE="$tree" \
 		KERNEL_SOURCE="$KERNEL_SOURCE" KERNEL_HEADERS="${KERNEL[$arch.headers]}" \
 		CROSS="$(host_cross "$arch")" SUITES="$*" SANITIZE="$OPT_SANITIZE" ||
 		die "the test programs do not compile" "the whole log: $CACHE/log/${name//\//-}"
 	grep -hi 'warning' "$CACHE/log/${name//\//-}" >&2
 	mkdir -p "$WORK/programs/$arch"
-	programs_copy "$arch" "$dir/bin" "$WORK/programs/$arch" ||
+	programs_copy "$arch" "$dir/$tree/bin" "$WORK/programs/$arch" ||
 		die "copying the test programs to $WORK failed" "is there space?"
 	cache_unlock
 	PROGRAMS[$arch]=$WORK/programs/$arch

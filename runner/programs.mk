@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # How the test programs are compiled; called by runner/programs.bash with
-#	ROOT SUITES_DIR KERNEL_SOURCE KERNEL_HEADERS CROSS SUITES [SANITIZE]
-# in the directory that takes the output. One .c in $SUITES_DIR/<suite>/ is one program.
+#	ROOT SUITES_DIR TREE KERNEL_SOURCE KERNEL_HEADERS CROSS SUITES [SANITIZE]
+# in the directory that takes the output; suites go below TREE in it, so that several directories of
+# suites share the objects of harness/. One .c in $SUITES_DIR/<suite>/ is one program.
 
 comma := ,
 
@@ -23,22 +24,22 @@ ifneq ($(WERROR),)
 CFLAGS += -Werror
 endif
 
-modules := core iommufd model
+modules := core iommufd model hw hyp pgtable guest vmm dma oracle target
 sources := $(foreach m,$(modules),$(wildcard $(ROOT)/harness/$(m)/*.c))
 objects := $(patsubst $(ROOT)/%.c,%.o,$(sources))
-programs := $(foreach s,$(SUITES),$(patsubst $(SUITES_DIR)/%.c,bin/%,$(wildcard $(SUITES_DIR)/$(s)/*.c)))
+programs := $(foreach s,$(SUITES),$(patsubst $(SUITES_DIR)/%.c,$(TREE)/bin/%,$(wildcard $(SUITES_DIR)/$(s)/*.c)))
 
-all: $(programs) bin/init
+all: $(programs) $(TREE)/bin/init
 
-bin/init: $(ROOT)/guests/init/init.c
+$(TREE)/bin/init: $(ROOT)/guests/init/init.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(filter-out -fsanitize=% -fno-sanitize%,$(CFLAGS)) -static -MF $@.d -o $@ $<
 
-bin/%: suites/%.o libnit.a
+$(TREE)/bin/%: $(TREE)/suites/%.o libnit.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $< libnit.a $(LDLIBS)
 
-suites/%.o: $(SUITES_DIR)/%.c flags
+$(TREE)/suites/%.o: $(SUITES_DIR)/%.c flags
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -I$(dir $<) $(CFLAGS) -c -o $@ $<
 
@@ -51,9 +52,9 @@ libnit.a: $(objects)
 	$(AR) crs $@ $(objects)
 
 # The kernel's own selftests are not ours to warn about
-suites/upstream/%.o: CPPFLAGS += -I$(KERNEL_SOURCE)
-suites/upstream/%.o: CFLAGS += -w
-bin/upstream/%: LDLIBS := -lcap
+$(TREE)/suites/upstream/%.o: CPPFLAGS += -I$(KERNEL_SOURCE)
+$(TREE)/suites/upstream/%.o: CFLAGS += -w
+$(TREE)/bin/upstream/%: LDLIBS := -lcap
 
 # Other flags, other objects
 flags: FORCE
@@ -61,4 +62,4 @@ flags: FORCE
 
 .PHONY: all FORCE
 .SECONDARY:
--include $(objects:.o=.d) $(programs:bin/%=suites/%.d) bin/init.d
+-include $(objects:.o=.d) $(programs:$(TREE)/bin/%=$(TREE)/suites/%.d) $(TREE)/bin/init.d

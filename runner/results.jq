@@ -18,7 +18,8 @@ def replay($environment):
 		elif .program != "boot" then " --test \(.program | @sh)" else "" end)
 	+ (if $environment.seed then " --seed \($environment.seed | tostring | shell)" else "" end)
 	+ ($environment.options.kernel // "" | if . == "" then "" else " --kernel " + shell end)
-	+ (if $environment.options.debug == true then " --debug" else "" end);
+	+ (if $environment.options.debug == true then " --debug" else "" end)
+	+ ($environment.options.fault // "" | if . == "" then "" else " --fault " + shell end);
 
 def explained:
 	if .deviation and .outcome == "known" then

@@ -27,19 +27,19 @@ verdict_environment() {
 	local arch
 
 	for arch in "${OPT_ARCHES[@]}"; do
-		jq -n --arg arch "$arch" --arg accel "${ACCEL[$arch]}" \
+		jq -n --arg arch "$arch" --arg accel "${ACCEL[$arch]-}" \
 			--arg release "$(verdict_release "$arch")" \
 			--arg source "${KERNEL_ORIGIN_IMAGE:-$KERNEL_ORIGIN}" \
-			--arg config "${KERNEL[$arch.config]}" \
+			--arg config "${KERNEL[$arch.config]-}" \
 			'{ ($arch): { $release, $source, config_hash: $config, $accel } }'
 	done | jq -s --arg nit "$(git -C "$ROOT" describe --always --dirty 2>/dev/null)" \
-		--arg version "$NIT_VERSION" --arg seed "$OPT_SEED" --arg qemu "$QEMU_VERSION" \
+		--arg version "$NIT_VERSION" --arg seed "$OPT_SEED" --arg qemu "${QEMU_VERSION-}" \
 		--arg command "./run.sh $OPT_COMMAND" --arg date "$RUN_DATE" --arg kernel "$OPT_KERNEL" \
 		--arg cpu "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" \
 		--arg host "$(uname -sr)" --argjson cpus "$(nproc)" --arg target "$OPT_TARGET" \
-		--argjson seconds $((SECONDS - RUN_STARTED)) --arg debug "$OPT_DEBUG" \
+		--argjson seconds $((SECONDS - RUN_STARTED)) --arg debug "$OPT_DEBUG" --arg fault "$OPT_FAULT" \
 		'{ nit: $nit, $version, $date, $seed, $command, $target, seconds: $seconds,
-		   options: { kernel: $kernel, debug: ($debug != "") },
+		   options: { kernel: $kernel, debug: ($debug != ""), $fault },
 		   kernels: add, accel: (add | map_values(.accel)), $qemu,
 		   host: { cpu: $cpu, cpus: $cpus, os: $host } }'
 }

@@ -13,7 +13,7 @@ source "$ROOT/runner/cache.bash"
 source "$ROOT/runner/table.bash"
 # shellcheck source=runner/host.bash
 source "$ROOT/runner/host.bash"
-readonly ALL="lint results unit runner uapi"	# cheap ones first
+readonly ALL="lint results unit ref fuzz runner uapi"	# cheap ones first
 
 # check_tap NAME STATUS FILE: prints "passed failed skipped" of one TAP stream
 check_tap() {

@@ -29,6 +29,28 @@ tap_skip() {
 	echo "ok $((++TAP_COUNT)) $1 # SKIP $2"
 }
 
+# suite_as_tap NAME ARG...: one run of run.sh (results in $OUT/NAME); its tests become lines of ours
+suite_as_tap() {
+	local dir=$OUT/$1 status=0 line
+
+	shift
+	"$ROOT/run.sh" --results "$dir" "$@" >"$dir.output" 2>&1 || status=$?
+	if [[ ! -s $dir/results.json ]] || ((status == 2)); then
+		tap_result 1 "run.sh $*" "$(tail -n 30 "$dir.output")"
+		return
+	fi
+	while IFS= read -r line; do
+		((++TAP_COUNT))
+		[[ $line != "not ok"* || $line == *"# TODO"* ]] || ((++TAP_FAILED))
+		printf '%s\n' "${line/\%/$TAP_COUNT}"
+	done < <(jq -r '.tests[] | (.machine + "." + .name) as $name |
+		if .outcome == "pass" then "ok % \($name)"
+		elif .outcome == "skip" then "ok % \($name) # SKIP \(.reason)"
+		elif .outcome == "known" then "not ok % \($name) # TODO \(.reason)"
+		else "not ok % \($name)" end' "$dir/results.json")
+	((status == 0)) || sed 's/^/# /' "$dir.output"
+}
+
 tap_end() {
 	echo "1..$TAP_COUNT"
 	((TAP_FAILED == 0))

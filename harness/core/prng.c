@@ -14,7 +14,7 @@ uint64_t prng_seed(void)
 
 uint64_t prng_next(struct prng *prng)
 {
-	uint64_t z = prng->state += 0x9e3779b97f4a7c15ULL;
+	uint64_t z = prng->state += PRNG_STEP;
 
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
 	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;

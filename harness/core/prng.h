@@ -8,6 +8,9 @@
 
 #include <stdint.h>
 
+/* What every draw adds to the state */
+#define PRNG_STEP 0x9e3779b97f4a7c15ULL
+
 struct prng {
 	uint64_t state;
 };

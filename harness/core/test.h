@@ -10,9 +10,14 @@
 #ifndef NIT_CORE_TEST_H
 #define NIT_CORE_TEST_H
 
+#include <pthread.h>
+#include <signal.h>
+#include <sys/prctl.h>
+
 #include "kselftest_harness.h"
 
 #include "check.h"
+#include "fault.h"
 #include "prng.h"
 
 /* A bound for tests that never end; emulated machines are slow, debug kernels on them slower. */
@@ -60,12 +65,46 @@ static inline int nit_list_tests(void)
 	return 0;
 }
 
-/** NIT_TEST_MAIN - instead of TEST_HARNESS_MAIN; "--list-tests" prints the names */
+static inline void nit_die_with_parent(void)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+/*
+ * NIT_TEST_TIMEOUT in the environment: seconds that no test may exceed, whatever it asked for; and
+ * a harness that is killed takes its tests with it, which are processes in groups of their own.
+ */
+static inline void nit_bound_tests(void)
+{
+	const char *limit = getenv("NIT_TEST_TIMEOUT");
+	struct __fixture_metadata *fixture;
+	struct __test_metadata *test;
+
+	if (!limit || atoi(limit) <= 0)
+		return;
+	pthread_atfork(NULL, NULL, nit_die_with_parent);
+	for (fixture = __fixture_list; fixture; fixture = fixture->next)
+		for (test = fixture->tests; test; test = test->next)
+			if (test->timeout > atoi(limit))
+				test->timeout = atoi(limit);
+}
+
+static inline void nit_list_fault(const struct fault *fault, void *arg)
+{
+	printf("%s\t%s\n", fault->name, fault->what);
+}
+
+/** NIT_TEST_MAIN - instead of TEST_HARNESS_MAIN; "--list-tests", "--list-faults" print the names */
 #define NIT_TEST_MAIN \
 	int main(int argc, char **argv) \
 	{ \
 		if (argc == 2 && !strcmp(argv[1], "--list-tests")) \
 			return nit_list_tests(); \
+		if (argc == 2 && !strcmp(argv[1], "--list-faults")) { \
+			fault_each(nit_list_fault, NULL); \
+			return 0; \
+		} \
+		nit_bound_tests(); \
 		check_begin(); \
 		return test_harness_run(argc, argv); \
 	}

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The running kernel's /dev/iommu behind the iommufd ops table. */
+/*
+ * The running kernel's /dev/iommu behind the iommufd ops table; with NIT_IOMMUFD=reference in the
+ * environment, the reference hypervisor with its mock devices.
+ */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "hyp/mock.h"
 #include "iommufd.h"
 
 static int kernel_ioctl(struct iommufd *iommufd, unsigned long request, void *arg)
@@ -33,6 +39,10 @@ static const struct iommufd_ops kernel_ops = {
 
 int __iommufd_open(struct iommufd *iommufd)
 {
+	const char *who = getenv("NIT_IOMMUFD");
+
+	if (who && !strcmp(who, "reference"))
+		return mock_iommufd_open(iommufd);
 	iommufd->ops = &kernel_ops;
 	iommufd->fd = open("/dev/iommu", O_RDWR | O_CLOEXEC);
 	return iommufd->fd < 0 ? -errno : 0;

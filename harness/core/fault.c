@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fault.h"
+
+/* Bounds of the section, made by the linker; both NULL in a program without faults. */
+extern struct fault __start_nit_faults[] __attribute__((weak));
+extern struct fault __stop_nit_faults[] __attribute__((weak));
+
+bool fault_hit(struct fault *fault)
+{
+	__atomic_fetch_add(&fault->hits, 1, __ATOMIC_RELAXED);
+	return true;
+}
+
+unsigned int fault_plant(const char *name, bool planted)
+{
+	unsigned int places = 0;
+
+	for (struct fault *fault = __start_nit_faults; fault < __stop_nit_faults; fault++) {
+		if (strcmp(fault->name, name))
+			continue;
+		fault->planted = planted;
+		fault->hits = 0;
+		places++;
+	}
+	return places;
+}
+
+/* A name that was already seen: FAULT() in two places, or in a header. */
+static bool seen_before(const struct fault *fault)
+{
+	for (const struct fault *other = __start_nit_faults; other < fault; other++)
+		if (!strcmp(other->name, fault->name))
+			return true;
+	return false;
+}
+
+void fault_each(void (*fn)(const struct fault *fault, void *arg), void *arg)
+{
+	for (struct fault *fault = __start_nit_faults; fault < __stop_nit_faults; fault++)
+		if (!seen_before(fault))
+			fn(fault, arg);
+}
+
+unsigned long fault_hits(const char *name)
+{
+	unsigned long hits = 0;
+
+	for (struct fault *fault = __start_nit_faults; fault < __stop_nit_faults; fault++)
+		if (!strcmp(fault->name, name))
+			hits += __atomic_load_n(&fault->hits, __ATOMIC_RELAXED);
+	return hits;
+}
+
+/* A program need not have the fault that a whole run plants, but nobody should take it so. */
+__attribute__((constructor)) static void plant_from_environment(void)
+{
+	const char *names = getenv("NIT_FAULT");
+	char *list, *name, *rest;
+
+	if (!names || !*names)
+		return;
+	list = rest = strdup(names);
+	while (list && (name = strsep(&rest, ",")))
+		if (*name && !fault_plant(name, true))
+			fprintf(stderr, "# fault %s: not in this program\n", name);
+	free(list);
+}

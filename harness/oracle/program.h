@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Random programs: guest operations, DMA, invalidations and hypervisor operations in any order,
+ * judged by the oracle after every step. A program that fails is shrunk to few steps.
+ *
+ * A step that makes no sense where it stands is skipped, so every part of a program is a program.
+ */
+#ifndef NIT_ORACLE_PROGRAM_H
+#define NIT_ORACLE_PROGRAM_H
+
+#include <stddef.h>
+
+#include "world.h"
+
+#define PROGRAM_STEPS 400
+
+/** struct program_step - an operation of program.c's table, and its operands */
+struct program_step {
+	uint8_t op;
+	uint8_t operand[4];
+};
+
+struct program {
+	unsigned int count;
+	struct program_step steps[PROGRAM_STEPS];
+};
+
+/**
+ * struct program_result
+ * @failed: something was wrong at @step: @what
+ * @dmas, @stale: DMAs judged; those that were allowed old translations
+ */
+struct program_result {
+	bool failed;
+	unsigned int step;
+	char what[256];
+	unsigned long dmas;
+	unsigned long stale;
+};
+
+/** program_generate() - @count random steps, decided by @seed and @number alone */
+void program_generate(struct program *program, uint64_t seed, uint64_t number,
+		      unsigned int count);
+
+/** program_run() - In a fresh world; 0 if it passed, else -errno and *@result says why */
+int program_run(const struct program *program, const struct world_config *config,
+		struct program_result *result);
+
+/**
+ * program_shrink() - Take steps out as long as it fails
+ * @budget: runs to spend at most. Return: runs spent.
+ */
+unsigned int program_shrink(struct program *program, const struct world_config *config,
+			    struct program_result *result, unsigned int budget);
+
+/** program_line() - A step as a person reads it */
+void program_line(const struct program_step *step, char *line, size_t size);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What carries a test: reference hardware and hypervisor in process (ref.c), later a kernel.
+ *
+ * A target gives an iommufd, memory for a VM, devices with DMA engines, and evidence.
+ */
+#ifndef NIT_TARGET_TARGET_H
+#define NIT_TARGET_TARGET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/dma.h"
+#include "iommufd/iommufd.h"
+
+#define TARGET_DEVICES 8
+
+struct target;
+
+/**
+ * struct target_ops. Functions return 0 or -errno unless they say otherwise; a NULL one is what
+ * this target cannot do: tests skip.
+ * @iommufd_open: a new context
+ * @memory: @size bytes that a VMM can IOAS_MAP; NULL: none left
+ * @bind, @unbind, @attach, @detach, @reset: VFIO's part; pasid DMA_NO_PASID is the RID
+ * @dma: one DMA on @engine of device number @device
+ * @dma_start, @dma_finish: the same, held between translation and memory access
+ * @prefetch: have the device fetch a translation into its ATC
+ * @viommu_mmio: a guest's access to hardware registers that it owns
+ * @waiting: call @fn once as soon as the hypervisor waits for hardware
+ * @service: let hardware and hypervisor catch up: interrupts, page responses; -ETIMEDOUT
+ * @page_request, @page_answer: PRI; the answer is the response code, -EAGAIN while there is none
+ * @mark: the number of the next event; @event: the next one from @number on, as a line;
+ *	UINT64_MAX: no more
+ */
+struct target_ops {
+	const char *name;
+	int (*iommufd_open)(struct target *target, struct iommufd *iommufd);
+	void *(*memory)(struct target *target, uint64_t size);
+	int (*bind)(struct target *target, struct iommufd *iommufd, unsigned int device,
+		    uint32_t *dev_id);
+	void (*unbind)(struct target *target, struct iommufd *iommufd, unsigned int device,
+		       uint32_t dev_id);
+	int (*attach)(struct target *target, struct iommufd *iommufd, uint32_t dev_id,
+		      uint32_t pasid, uint32_t pt_id);
+	int (*detach)(struct target *target, struct iommufd *iommufd, uint32_t dev_id,
+		      uint32_t pasid);
+	int (*reset)(struct target *target, struct iommufd *iommufd, uint32_t dev_id);
+	enum dma_status (*dma)(struct target *target, unsigned int device, unsigned int engine,
+			       struct dma *dma);
+	enum dma_status (*dma_start)(struct target *target, unsigned int device,
+				     unsigned int engine, struct dma *dma);
+	enum dma_status (*dma_finish)(struct target *target, unsigned int device,
+				      unsigned int engine);
+	int (*prefetch)(struct target *target, unsigned int device, uint32_t pasid, uint64_t addr,
+			bool write);
+	int (*viommu_mmio)(struct target *target, struct iommufd *iommufd, uint64_t mmap_offset,
+			   uint64_t offset, unsigned int size, bool write, uint64_t *value);
+	void (*waiting)(struct target *target, void (*fn)(void *arg), void *arg);
+	int (*service)(struct target *target);
+	int (*page_request)(struct target *target, unsigned int device, uint32_t pasid,
+			    uint64_t addr, unsigned int group, bool write);
+	int (*page_answer)(struct target *target, unsigned int device, unsigned int group);
+	uint64_t (*mark)(struct target *target);
+	uint64_t (*event)(struct target *target, uint64_t number, char *line, unsigned int size);
+	void (*close)(struct target *target);
+};
+
+/** struct target_device - @rid: requester id; @iommu: number of its IOMMU */
+struct target_device {
+	uint16_t rid;
+	unsigned int iommu;
+	bool ats;
+	bool pri;
+	bool pasid;
+};
+
+struct target {
+	const struct target_ops *ops;
+	unsigned int device_count;
+	struct target_device devices[TARGET_DEVICES];
+	void *priv;
+};
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a test of translations says: this DMA reaches that page. For tests and fixtures (where
+ * struct __test_metadata *_metadata is in scope). A failure prints what the hardware last saw.
+ */
+#ifndef NIT_VMM_EXPECT_H
+#define NIT_VMM_EXPECT_H
+
+#include "core/test.h"
+#include "iommufd/assert.h"
+#include "vm.h"
+
+#define VM_EVIDENCE_LINES 24
+
+/** EXPECT_DMA() - @_device reaches the page at guest physical @_page through @_iova of @_space */
+#define EXPECT_DMA(_device, _space, _iova, _page) do { \
+	EXPECT_EQ((uint64_t)(_page), vm_read(_device, _space, _iova)) \
+		vm_evidence((_device)->vm, 0, VM_EVIDENCE_LINES); \
+} while (0)
+
+/** EXPECT_STALE() - Positive control: the old page @_page is still reached; the caches are real */
+#define EXPECT_STALE EXPECT_DMA
+
+/** EXPECT_NO_DMA() - @_iova of @_space is refused */
+#define EXPECT_NO_DMA(_device, _space, _iova) \
+	EXPECT_DMA(_device, _space, _iova, VM_NOWHERE)
+
+#endif

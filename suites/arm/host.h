@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Fixture `host`: no guest. Two devices on page tables of the hypervisor's own, which translate the
+ * IOVAs of an IOAS to the memory of its user; what a VMM without a virtual IOMMU has.
+ */
+#ifndef NIT_SUITES_ARM_HOST_H
+#define NIT_SUITES_ARM_HOST_H
+
+#include "arm.h"
+
+#define MEMORY_SIZE (4ull << 20)
+#define IOVA 0x40000000ull
+#define NO_PASID DMA_NO_PASID
+
+FIXTURE(host)
+{
+	struct target target;
+	struct iommufd iommufd;
+	uint32_t dev[2];
+	uint32_t ioas;
+	bool ats;
+	uint8_t *memory;	/* stamped with its own addresses */
+};
+
+FIXTURE_VARIANT(host)
+{
+	bool ats;
+	unsigned int iommus;
+};
+
+FIXTURE_VARIANT_ADD(host, plain) { .iommus = 1 };
+FIXTURE_VARIANT_ADD(host, ats) { .iommus = 1, .ats = true };
+FIXTURE_VARIANT_ADD(host, two_smmus_ats) { .iommus = 2, .ats = true };
+
+FIXTURE_SETUP(host)
+{
+	const struct ref_config config = { .iommus = variant->iommus };
+	struct target *target = &self->target;
+
+	self->ats = variant->ats;
+	ASSERT_EQ(0, ref_open(target, &ref_arm, &config));
+	ASSERT_EQ(0, target->ops->iommufd_open(target, &self->iommufd));
+	for (unsigned int i = 0; i < 2; i++)
+		ASSERT_EQ(0, target->ops->bind(target, &self->iommufd, i, &self->dev[i]));
+	self->ioas = ioas_alloc(&self->iommufd);
+	self->memory = target->ops->memory(target, MEMORY_SIZE);
+	ASSERT_NE(NULL, self->memory);
+	vm_stamp(self->memory, MEMORY_SIZE, (uintptr_t)self->memory);
+}
+
+FIXTURE_TEARDOWN(host)
+{
+	iommufd_close(&self->iommufd);
+	self->target.ops->close(&self->target);
+}
+
+/* What the stamp at @page is called; and what a device reaches instead, if it reaches nothing */
+#define NAME(_page) ((uintptr_t)self->memory + (_page) * VM_PAGE)
+#define STAMP_NAME(_data) ((_data) & 0x0000ffffffffffffull)
+
+static inline uint64_t host_dma(FIXTURE_DATA(host) *self, unsigned int device, uint32_t pasid,
+				uint64_t iova, enum dma_op op, uint64_t data)
+{
+	struct dma dma = {
+		.op = op, .address = self->ats ? DMA_ATS : DMA_PLAIN, .pasid = pasid, .addr = iova,
+		.len = 8, .data = &data,
+	};
+
+	if (self->target.ops->dma(&self->target, device, 0, &dma) != DMA_DONE)
+		return VM_NOWHERE;
+	return STAMP_NAME(data);
+}
+
+#define EXPECT_PAGE(_device, _pasid, _iova, _page) \
+	EXPECT_EQ(NAME(_page), host_dma(self, _device, _pasid, _iova, DMA_READ, 0))
+#define EXPECT_NONE(_device, _pasid, _iova) \
+	EXPECT_EQ(VM_NOWHERE, host_dma(self, _device, _pasid, _iova, DMA_READ, 0))
+#define WRITE(_device, _pasid, _iova) \
+	ASSERT_NE(VM_NOWHERE, host_dma(self, _device, _pasid, _iova, DMA_WRITE, 1))
+
+#define IOAS_MAP(_ioas, _iova, _page, _pages) \
+	ASSERT_EQ(0, __ioas_map(&self->iommufd, _ioas, self->memory + (_page) * VM_PAGE, \
+				(_pages) * VM_PAGE, _iova, S2_RW))
+#define IOAS_UNMAP(_ioas, _iova, _pages) \
+	ASSERT_EQ(0, __ioas_unmap(&self->iommufd, _ioas, _iova, (_pages) * VM_PAGE, NULL))
+
+#define ATTACH(_device, _pasid, _pt_id) \
+	ASSERT_EQ(0, self->target.ops->attach(&self->target, &self->iommufd, self->dev[_device], \
+					      _pasid, _pt_id))
+#define DETACH(_device, _pasid) \
+	ASSERT_EQ(0, self->target.ops->detach(&self->target, &self->iommufd, self->dev[_device], \
+					      _pasid))
+#define HWPT(_ioas, _flags) hwpt_alloc(&self->iommufd, self->dev[0], _ioas, _flags)
+
+#endif
