@@ -11,7 +11,7 @@ _nit() {
 	--kernel | --results | --install-kselftest) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 	--arch) words=$(cd "$root/guests/arch" && printf '%s ' *.arch | sed 's/\.arch//g') ;;
 	--suite) words=$(cd "$root/suites" && echo *) ;;
-	--target) words=guest ;;
+	--target) words="guest ref" ;;
 	*) words=$("${COMP_WORDS[0]}" --help | grep -oE '^ +--[a-z-]+' | sort -u) ;;
 	esac
 	[[ -z $words ]] || mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
