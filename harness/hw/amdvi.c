@@ -111,7 +111,7 @@ static void amdvi_destroy(struct hw_iommu *iommu)
 	struct amdvi *amdvi = amdvi_of(iommu);
 
 	amdvi_guests_destroy(amdvi);
-	for (size_t i = 0; i < AMDVI_DEVICES; i++)
+	for (size_t i = 0; i < amdvi->dtes_end; i++)
 		free(amdvi->dtes[i]);
 	free(amdvi->host.pending);
 	free(amdvi->ats);

@@ -34,6 +34,8 @@ static void dte_insert(struct amdvi *amdvi, uint16_t device_id, const uint64_t d
 			if (!slot)
 				abort();
 			__atomic_store_n(&amdvi->dtes[device_id], slot, __ATOMIC_RELEASE);
+			if (device_id >= amdvi->dtes_end)
+				amdvi->dtes_end = device_id + 1;
 		}
 		slot_write(slot, dte);
 	}
@@ -110,7 +112,7 @@ size_t amdvi_dte_remove_all(struct amdvi *amdvi)
 
 	pthread_mutex_lock(&amdvi->dte_lock);
 	__atomic_fetch_add(&amdvi->dte_generation, 1, __ATOMIC_SEQ_CST);
-	for (unsigned int id = 0; id < AMDVI_DEVICES; id++)
+	for (unsigned int id = 0; id < amdvi->dtes_end; id++)
 		removed += slot_remove(amdvi, id);
 	pthread_mutex_unlock(&amdvi->dte_lock);
 	return removed;

@@ -152,6 +152,7 @@ struct amdvi {
 	struct tlb *maps;
 	pthread_mutex_t dte_lock;
 	uint64_t dte_generation;
+	uint32_t dtes_end;	/* no slot from here on */
 	struct dte_slot *dtes[AMDVI_DEVICES];
 };
 

@@ -127,9 +127,11 @@ static int start(struct hyp *hyp)
 	if (hyp->platform->iommu_count > SMMU_UNITS)
 		return -ENOSPC;
 	smmuv3->count = hyp->platform->iommu_count;
-	for (unsigned int i = 0; i < smmuv3->count && !rc; i++) {
+	for (unsigned int i = 0; i < smmuv3->count; i++) {
 		smmuv3->units[i].hyp = hyp;
 		smmuv3->units[i].number = i;
+	}
+	for (unsigned int i = 0; i < smmuv3->count && !rc; i++) {
 		rc = smmu_start(&smmuv3->units[i]);
 		features &= smmuv3->units[i].idr[0];
 	}

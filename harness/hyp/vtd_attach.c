@@ -197,9 +197,14 @@ int vtd_attach(struct hyp_device *base, uint32_t pasid, struct hyp_domain *domai
 	before = use_find(device, use->pasid);
 	if (before)
 		use_end(before);
+	if (device->fenced &&
+	    !FAULT("hyp.vtd-attach-hides-time-out", "a device that is fenced counts as attached")) {
+		/* While the old one was taken away: there is none now, the device is blocked. */
+		did_put(use->domain, device->iommu, true);
+		free(use);
+		return -ETIMEDOUT;
+	}
 	use_link(use);
-	if (device->fenced)
-		return 0;	/* while the old one was taken away: this one is blocked as well */
 	vtd_pasid_write(use, vtd_paging(use->domain)->base.dirty_tracking &&
 			!FAULT("hyp.vtd-attach-untracked",
 			       "what is attached while dirty tracking is on is not tracked"));

@@ -104,7 +104,7 @@ TEST_F(device_tlb, fetched_again_between_iotlb_and_device)
 	REACHES(self->iova, self->page[1]);
 }
 
-/* Pages on both sides of an alignment: a message names a power of two, aligned, that has them all. */
+/* Pages on both sides of an alignment: the message names a power of two that has them all. */
 TEST_F(device_tlb, range_that_straddles)
 {
 	const uint64_t first = self->iova + SIZE_2M - PAGE;
@@ -234,6 +234,19 @@ TEST_F(device_tlb, answers_too_few_times)
 	EXPECT_TIME_OUT_AND_FENCE();
 }
 
+/* Attach another nested page table, in one call of the VMM */
+static int replace_hwpt(FIXTURE_DATA(device_tlb) *self)
+{
+	struct iommu_hwpt_vtd_s1 data = { .pgtbl_addr = self->space.stage1.root, .addr_width = 48 };
+	uint32_t id;
+	int rc = __hwpt_alloc_data(&self->vm.iommufd, self->device->dev_id, self->vm.parent,
+				   IOMMU_HWPT_ALLOC_PASID, 0, IOMMU_HWPT_DATA_VTD_S1, &data,
+				   sizeof(data), &id);
+
+	return rc ?: self->target.ops->attach(&self->target, &self->vm.iommufd,
+					      self->device->dev_id, self->space.pasid, id);
+}
+
 /* An unmap that could not be done is not reported as done; the page is out of reach, though. */
 TEST_F(device_tlb, unmap_of_a_device_that_never_answers)
 {
@@ -247,6 +260,21 @@ TEST_F(device_tlb, unmap_of_a_device_that_never_answers)
 	EXPECT_EQ(-ETIMEDOUT, vm_s2_unmap(&self->vm, hot, PAGE));
 	REFUSED(self->iova);
 	EXPECT_EQ(0, vm_s2_unmap(&self->vm, hot, PAGE));
+}
+
+/* What cannot be taken away properly is not replaced: the device is left with nothing. */
+TEST_F(device_tlb, replacement_for_a_device_that_never_answers)
+{
+	RULE("VTD-49");
+	MAP(self->iova, self->page[0], PAGE);
+	REACHES(self->iova, self->page[0]);
+	endpoint_behaviour(self->endpoint)->drop_invalidates = true;
+	EXPECT_EQ(-ETIMEDOUT, replace_hwpt(self));
+	REFUSED(self->iova);
+	endpoint_behaviour(self->endpoint)->drop_invalidates = false;
+	ASSERT_EQ(0, vm_detach(self->device, &self->space));
+	ASSERT_EQ(0, vm_attach(self->device, &self->space));
+	REACHES(self->iova, self->page[0]);
 }
 
 /* Reset behind the hypervisor's back, with the request taken and not answered: it never will be. */
