@@ -39,8 +39,8 @@ static enum command_status host_id(struct amdvi_unit *unit, unsigned int kind, u
 /*
  * ---- Removing ----
  *
- * What leads to something goes before what it leads to: else a walk that begins in between finds the
- * one still there, and caches the other again.
+ * What leads to something goes before what it leads to: else a walk that begins in between finds
+ * the one still there, and caches the other again.
  */
 
 struct range {

@@ -231,7 +231,7 @@ enum walk_status amdvi_walk_guest(struct amdvi_walk *walk, uint64_t gva, struct 
 
 	walk->fault_addr = gva;
 	if (!canonical(gva, levels) &&
-	    !FAULT("amdvi.canonical-unchecked", "Upper bits of guest virtual addresses are ignored"))
+	    !FAULT("amdvi.canonical-unchecked", "Upper bits of guest addresses are ignored"))
 		return WALK_ABSENT;
 	for (unsigned int i = 0; status == WALK_CHANGED && i < RESTARTS; i++)
 		status = guest_walk(walk, gva, levels, page);

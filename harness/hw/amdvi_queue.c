@@ -262,7 +262,7 @@ void amdvi_unit_stop(struct amdvi_unit *unit, bool finish)
 	unit->wait.active = false;
 	amdvi_ats_forget(unit);
 	if (finish &&
-	    !FAULT("amdvi.restart-loses", "What was fetched before the buffer is switched off is lost"))
+	    !FAULT("amdvi.restart-loses", "What was fetched before the switch-off is lost"))
 		apply_pending(unit);
 	unit->pending_count = 0;
 }

@@ -111,7 +111,7 @@ struct hw_counts {
  * struct hw_iommu_ops - one kind of IOMMU
  * @mmio_read, @mmio_write: aligned accesses of 4 or 8 bytes at @offset of its registers
  * @translate: any thread. HW_OK with *@translation; everything else was recorded as the
- *	specification says. The caller is in flight (hw/inflight.h) until it is done with the address.
+ *	specification says. The caller is in flight (hw/inflight.h) until it has used the address.
  * @page_request: a PRI message arrives; it lands in the IOMMU's queue, or is answered by the IOMMU
  * @ats_complete: an invalidate completion arrives: @itags is the ITag vector, @count the CC field:
  *	how many of them each of these ITags gets; 0 means 8

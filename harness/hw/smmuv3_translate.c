@@ -216,7 +216,7 @@ static int walk_both(struct smmuv3_walk *walk, const struct hw_request *request,
 	if (context->s1.on) {
 		if (walk_s1_checked(walk, request, addr, priv, need, s1)) {
 			if (walk->fault.event == EVENT_F_TRANSLATION && !walk->fault.s2 &&
-			    FAULT("smmuv3.absent-is-cached", "what is not mapped is cached as such")) {
+			    FAULT("smmuv3.absent-is-cached", "what is not mapped is cached")) {
 				*s1 = (struct smmuv3_result){ .shift = 12, .entry_shift = 12 };
 				cache_s1(walk, addr, s1, s2);
 			}

@@ -64,7 +64,7 @@ int amd_table_write(struct amd_iommu *iommu, uint16_t rid, const uint64_t dte[4]
 	for (unsigned int i = 0; i < 4; i++)
 		changed += entry[i] != dte[i];
 	if (entry[0] != DTE_BLOCKED &&
-	    (changed > 1 || FAULT("hyp.amdvi-dte-breaks", "a change of one word blocks the device"))) {
+	    (changed > 1 || FAULT("hyp.amdvi-dte-breaks", "a change of a word blocks devices"))) {
 		put_word(&entry[0], DTE_BLOCKED);
 		rc = amd_flush_dte(iommu, rid);
 	}

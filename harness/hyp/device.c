@@ -150,8 +150,10 @@ int hyp_device_adopt(struct hyp_context *context, struct hyp_device *device)
 void hyp_device_release(struct hyp_device *device)
 {
 	struct hyp_context *context = device->context;
-	struct hyp_object *object = context ? hyp_object_get(context, device->id, HYP_DEVICE) : NULL;
+	struct hyp_object *object = NULL;
 
+	if (context)
+		object = hyp_object_get(context, device->id, HYP_DEVICE);
 	if (!object)
 		return;
 	context->objects[object->id] = NULL;

@@ -125,7 +125,8 @@ static int nested_alloc(struct hyp_context *context, struct hyp_device *device,
 	return 0;
 }
 
-static int check_paging_data(const struct hyp_vendor_ops *vendor, const struct iommu_hwpt_alloc *cmd)
+static int check_paging_data(const struct hyp_vendor_ops *vendor,
+			     const struct iommu_hwpt_alloc *cmd)
 {
 	void *data;
 	int rc;

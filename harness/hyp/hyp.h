@@ -32,7 +32,7 @@ struct hyp_device;
 struct hyp_fault_queue;
 
 /**
- * struct hyp_domain - a page table that devices can be attached to; first member of the vendor's own
+ * struct hyp_domain - a page table that devices are attached to; first member of the vendor's own
  * @parent: the nest parent of a nested domain, else NULL
  * @viommu: what a nested domain was allocated on, or NULL
  * @flags: IOMMU_HWPT_ALLOC_*

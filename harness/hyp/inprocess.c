@@ -125,7 +125,7 @@ int platform_wait(struct platform *platform, bool (*done)(void *arg), void *arg,
 	for (unsigned int i = 0; !done(arg); i++) {
 		if (i % 1024 == 1023)
 			sched_yield();	/* a DMA engine that holds us up may be a thread */
-		/* At rest it never will be done; but what a test does while we wait may change that. */
+		/* At rest it never will be done; but what a test does meanwhile may change it. */
 		bool more = platform->waiting || i < 2;
 
 		more |= platform->ops->relax(platform);

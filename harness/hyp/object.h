@@ -114,7 +114,7 @@ void hyp_object_drop(struct hyp_context *context, void *object);
 void *hyp_object_get(struct hyp_context *context, uint32_t id, enum hyp_type type);
 /**
  * hyp_object_bury() - Destroy it, and never use its id again
- * So that user space, which does not know yet, destroys nothing else (iommufd.rst: IOMMUFD_OBJ_VDEVICE).
+ * So that user space, which does not know yet, destroys nothing else (IOMMUFD_OBJ_VDEVICE).
  */
 void hyp_object_bury(struct hyp_context *context, uint32_t id);
 /** hyp_object_destroy() - -ENOENT, -EBUSY */

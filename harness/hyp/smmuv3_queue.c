@@ -220,7 +220,7 @@ int smmu_issue(struct smmu *smmu, const uint64_t (*cmds)[2], unsigned int n, uns
 		total += part_done;
 		cmds += part;
 		n -= part;
-		if (n && FAULT("hyp.smmuv3-first-part-only", "of a long list the rest is forgotten")) {
+		if (n && FAULT("hyp.smmuv3-first-part-only", "the rest of a long list is lost")) {
 			total += n;
 			break;
 		}

@@ -129,7 +129,7 @@ static int attempt(struct vtd_iommu *iommu, const uint64_t (*descriptors)[4], un
 	if (FAULT("hyp.vtd-no-wait", "the queue is given work, but nobody waits until it is done"))
 		return 0;
 	for (unsigned int tries = 0; !complete(queue); tries++) {
-		/* Not at rest after all that time, or refusing all there is: it will stay like that. */
+		/* Not at rest after all that time, or refusing all there is: it will stay so. */
 		if (tries > queue->entries ||
 		    platform_wait(platform, complete_or_error, iommu, VTD_WAIT_BOUND)) {
 			iommu->dead = tries > queue->entries || platform->ops->relax(platform);

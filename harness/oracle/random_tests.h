@@ -35,8 +35,14 @@ FIXTURE_VARIANT_ADD(random, rid_ats) { .iommus = 1, .ats = true };
 FIXTURE_VARIANT_ADD(random, pasid) { .iommus = 1, .pasid = true };
 FIXTURE_VARIANT_ADD(random, pasid_ats) { .iommus = 1, .pasid = true, .ats = true };
 FIXTURE_VARIANT_ADD(random, pasid_free) { .iommus = 1, .pasid = true, .free = true };
-FIXTURE_VARIANT_ADD(random, pasid_ats_free) { .iommus = 1, .pasid = true, .ats = true, .free = true };
-FIXTURE_VARIANT_ADD(random, two_iommus_ats_free) { .iommus = 2, .pasid = true, .ats = true, .free = true };
+FIXTURE_VARIANT_ADD(random, pasid_ats_free)
+{
+	.iommus = 1, .pasid = true, .ats = true, .free = true,
+};
+FIXTURE_VARIANT_ADD(random, two_iommus_ats_free)
+{
+	.iommus = 2, .pasid = true, .ats = true, .free = true,
+};
 
 FIXTURE_SETUP(random)
 {
@@ -57,6 +63,7 @@ FIXTURE_TEARDOWN(random)
 TEST_F(random, programs_reach_only_what_their_history_allows)
 {
 	RULE("NEST-02");
+	RULE("NEST-03");
 	static struct random_run run = { .count = 25, .steps = 200, .shrink_budget = 300 };
 	char line[128];
 

@@ -11,7 +11,7 @@
 
 #define FIRST_ENGINE 2	/* the first two are the VM's own */
 #define INVALIDATE_EVERY 4
-#define OPEN_EVERY 4		/* changes after which the engines get time to use the old entries */
+#define OPEN_EVERY 4		/* changes after which engines get time to use the old entries */
 #define OPEN_DMAS 8
 
 /** struct engine - a DMA thread of device @number % WORLD_DEVICES */

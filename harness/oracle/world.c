@@ -205,13 +205,13 @@ static bool judge(struct world *world, unsigned int device, unsigned int which, 
 
 	world->dmas++;
 	snprintf(name, sizeof(name), "%#llx", (unsigned long long)seen);
-	if (world_allowed(world, device, which, slot, write, begin, atomic_load(&world->clock), seen,
-			  &stale)) {
+	if (world_allowed(world, device, which, slot, write, begin, atomic_load(&world->clock),
+			  seen, &stale)) {
 		world->stale += stale;
 		return true;
 	}
 	snprintf(world->what, sizeof(world->what),
-		 "%s of device %u by %s at %#llx reached %s, which was not allowed any more, or never",
+		 "%s of device %u by %s at %#llx reached %s, which was not allowed any more",
 		 write ? "write" : "read", device, which == WORLD_RID ? "RID" : "PASID",
 		 (unsigned long long)iovas[slot], page_name(world, seen, name, sizeof(name)));
 	return false;
@@ -280,7 +280,7 @@ bool world_hold(struct world *world, unsigned int device, unsigned int which, un
 	return true;
 }
 
-/* The memory access happens now: what counts is what may be used now, not when it was translated. */
+/* The memory access happens now: what counts is what may be used now, not at translation. */
 bool world_finish(struct world *world, unsigned int device)
 {
 	struct world_held *held = &world->held[device];

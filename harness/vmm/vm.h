@@ -35,8 +35,8 @@ enum vm_change {
  * @guest_init, @guest_fini: the guest's IOMMU tables, before any device is added
  * @device_add: the guest's entry for a device, and what the VMM makes for it (vIOMMU, vDEVICE)
  * @space_init: the stage-1 table and ids of an address space; vm, pasid and format are set
- * @attach: the guest points (@device, space->pasid) to @space and tells its IOMMU; the VMM attaches.
- *	In place of @old, if that is not NULL. @detach: the reverse.
+ * @attach: the guest points (@device, space->pasid) to @space and tells its IOMMU; the VMM
+ *	attaches. In place of @old, if that is not NULL. @detach: the reverse.
  * @invalidate: the guest issues what its architecture asks for after a change of stage 1 in
  *	[@iova, +@len): IOTLB, then ATC of each device of the space, with the syncs in between;
  *	the VMM carries it out. @change: enum vm_change
@@ -126,7 +126,7 @@ int vm_open(struct vm *vm, struct target *target, const struct vm_vendor *vendor
 	    uint32_t parent_flags);
 void vm_close(struct vm *vm);
 
-/** vm_add_device() - Bind the target's device @number, give it to the guest; attached to the parent */
+/** vm_add_device() - Give the guest the target's device @number, attached to the parent */
 int vm_add_device(struct vm *vm, unsigned int number, bool ats, struct vm_device **device);
 
 /** vm_space_init() - An empty address space in the format that the vendor prefers */
@@ -145,7 +145,7 @@ uint64_t vm_pages(struct vm *vm, uint64_t len);
 /** vm_stamp() - Write stamps to @len bytes at @va, of the page that is called @name (an address) */
 void vm_stamp(void *va, uint64_t len, uint64_t name);
 
-/** vm_name() - What a word that a DMA brought back says: the name in a stamp, else the word itself */
+/** vm_name() - What a word brought back by DMA says: the name in a stamp, else the word itself */
 uint64_t vm_name(uint64_t data);
 
 /** vm_map() - Map stage 1: [@iova, +@len) to guest physical @gpa. Invalidates nothing. */
@@ -176,7 +176,7 @@ bool vm_write_finish(struct vm_device *device);
 int vm_invalidate(struct vm_space *space, uint64_t iova, uint64_t len, unsigned int change);
 int vm_invalidate_space(struct vm_space *space);
 
-/** vm_evidence() - Print what the hardware saw since @mark as notes of the test: last @lines lines */
+/** vm_evidence() - What the hardware saw since @mark as notes of the test: last @lines lines */
 void vm_evidence(struct vm *vm, uint64_t mark, unsigned int lines);
 
 #endif

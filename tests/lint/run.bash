@@ -48,7 +48,7 @@ lint_columns() {
 }
 
 rules_used() {
-	grep -rhoE '"[A-Z]+-[0-9]+"' suites | grep -oE '[A-Z]+-[0-9]+' | sort -u
+	grep -rhoE '"[A-Z]+-[0-9]+"' suites harness/oracle | grep -oE '[A-Z]+-[0-9]+' | sort -u
 }
 
 rules_listed() {
