@@ -323,7 +323,8 @@ static int test_replace(struct hyp_context *context, struct iommu_test_cmd *cmd)
 
 	if (!device)
 		return -ENOENT;
-	rc = hyp_device_attach_locked(context, device, HYP_NO_PASID, cmd->mock_domain_replace.pt_id);
+	rc = hyp_device_attach_locked(context, device, HYP_NO_PASID,
+				      cmd->mock_domain_replace.pt_id);
 	if (!rc)
 		cmd->mock_domain_replace.pt_id = hyp_attachment(device, HYP_NO_PASID)->hwpt_id;
 	return rc;
@@ -420,7 +421,7 @@ static int test_iopf(struct hyp_context *context, const struct iommu_test_cmd *c
 
 	if (!object)
 		return -ENOENT;
-	hyp_report_fault(object->device, cmd->trigger_iopf.pasid ? cmd->trigger_iopf.pasid : HYP_NO_PASID,
+	hyp_report_fault(object->device, cmd->trigger_iopf.pasid ?: HYP_NO_PASID,
 			 cmd->trigger_iopf.addr, cmd->trigger_iopf.perm,
 			 cmd->trigger_iopf.grpid, IOPF_LAST);
 	return 0;
