@@ -44,6 +44,7 @@ lint_columns() {
 			length > limit { print file ":" FNR ": " length " columns" }'
 		grep -nE '[[:space:]]+$' "$file" | sed "s,^,$file: trailing space: ,"
 		[[ $file != *.[ch] ]] || grep -nE '^ {4}' "$file" | sed "s,^,$file: spaces for a tab: ,"
+		:	# what grep did not find is no failure
 	done | { ! grep .; }
 }
 
