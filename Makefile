@@ -13,7 +13,13 @@ install-kselftest:
 	@test -n "$(DESTDIR)" || { echo "usage: make install-kselftest DESTDIR=DIR [KERNEL=DIR] [ARCH=A]" >&2; exit 2; }
 	./run.sh --install-kselftest $(DESTDIR) $(if $(KERNEL),--kernel $(KERNEL)) $(if $(ARCH),--arch $(ARCH))
 
+# What the reference costs; for reading, on an idle machine
+bench:
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
+	NIT_SUITES=$(CURDIR)/tests ./run.sh --build-programs "$$dir" --suite bench && \
+	for program in "$$dir"/bench/*; do echo "== $${program##*/}"; "$$program" || exit; done
+
 clean:
 	rm -rf build results/2*
 
-.PHONY: all check install-kselftest clean
+.PHONY: all check install-kselftest bench clean
