@@ -123,7 +123,8 @@ static double scaling(struct bench *bench)
 	return best;
 }
 
-static void set_up(struct bench *bench, const struct ref_vendor *ref, const struct vm_vendor *vendor)
+static void set_up(struct bench *bench, const struct ref_vendor *ref,
+		   const struct vm_vendor *vendor)
 {
 	struct vm_device *device;
 	uint64_t memory;
