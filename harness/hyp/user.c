@@ -1,29 +1,61 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* User memory: any address may be bad, and a VMM's guest RAM has a physical address. */
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "object.h"
 
-/* The kernel looks at the addresses for us: a bad one is an error and no signal. */
+/*
+ * The kernel looks at the addresses for us: a bad one is an error and no signal. Kernels without
+ * CONFIG_CROSS_MEMORY_ATTACH do that through a pipe.
+ */
+static int copy_through_pipe(void *to, const void *from, size_t len)
+{
+	size_t done = 0;
+	int ends[2];
+
+	if (pipe(ends))
+		return -errno;
+	while (done < len) {
+		size_t part = len - done < PIPE_BUF ? len - done : PIPE_BUF;
+
+		if (write(ends[1], (const char *)from + done, part) != (ssize_t)part ||
+		    read(ends[0], (char *)to + done, part) != (ssize_t)part)
+			break;
+		done += part;
+	}
+	close(ends[0]);
+	close(ends[1]);
+	return done == len ? 0 : -EFAULT;
+}
+
 int hyp_copy_from_user(void *to, uint64_t from, size_t len)
 {
 	struct iovec local = { to, len }, remote = { (void *)(uintptr_t)from, len };
+	ssize_t copied;
 
 	if (!len)
 		return 0;
-	return process_vm_readv(getpid(), &local, 1, &remote, 1, 0) == (ssize_t)len ? 0 : -EFAULT;
+	copied = process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
+	if (copied < 0 && errno == ENOSYS)
+		return copy_through_pipe(to, remote.iov_base, len);
+	return copied == (ssize_t)len ? 0 : -EFAULT;
 }
 
 int hyp_copy_to_user(uint64_t to, const void *from, size_t len)
 {
 	struct iovec local = { (void *)from, len }, remote = { (void *)(uintptr_t)to, len };
+	ssize_t copied;
 
 	if (!len)
 		return 0;
-	return process_vm_writev(getpid(), &local, 1, &remote, 1, 0) == (ssize_t)len ? 0 : -EFAULT;
+	copied = process_vm_writev(getpid(), &local, 1, &remote, 1, 0);
+	if (copied < 0 && errno == ENOSYS)
+		return copy_through_pipe(remote.iov_base, from, len);
+	return copied == (ssize_t)len ? 0 : -EFAULT;
 }
 
 int hyp_user_pa(struct hyp *hyp, uint64_t va, uint64_t len, uint64_t *pa)

@@ -5,7 +5,9 @@
  * (model.c), for both of them: where a call is wrong in several ways, each may name another.
  */
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "hyp/mock.h"
 #include "iommufd/assert.h"
@@ -36,6 +38,7 @@ FIXTURE(differential)
 FIXTURE_SETUP(differential)
 {
 	struct iommufd iommufd;
+	int pair[2];
 
 	if (__iommufd_open(&iommufd))
 		SKIP(return, "needs /dev/iommu (CONFIG_IOMMUFD)");
@@ -44,6 +47,10 @@ FIXTURE_SETUP(differential)
 		SKIP(return, "needs the mock driver (CONFIG_IOMMUFD_TEST)");
 	}
 	iommufd_close(&iommufd);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair))
+		SKIP(return, "the reference needs local sockets (CONFIG_UNIX)");
+	close(pair[0]);
+	close(pair[1]);
 	self->sequence = calloc(1, sizeof(*self->sequence));
 	self->kernel = calloc(1, sizeof(*self->kernel));
 	self->reference = calloc(1, sizeof(*self->reference));
