@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * FAULT: the queue on which page faults of devices reach user space, which answers them.
+ * PAGE_FAULT: the queue on which page faults of devices reach user space, which answers them.
  *
  * IOMMU_TEST_OP_TRIGGER_IOPF makes one fault of a mock device, always the last of its group. The
  * mock does not show what answer a device got; what can be seen is the queue and which cookies
@@ -19,7 +19,7 @@
 #define FAULT_PASID(_dev_id, _pasid, _n) \
 	ASSERT_EQ(0, __mock_trigger_fault(&self->vm.iommufd, _dev_id, _pasid, _n, \
 					  IOMMU_PGFAULT_PERM_READ, ADDR + (_n) * 4096ull))
-#define FAULT(_dev_id, _n) FAULT_PASID(_dev_id, 0, _n)
+#define PAGE_FAULT(_dev_id, _n) FAULT_PASID(_dev_id, 0, _n)
 
 /* Read exactly _count faults; they are groups _first, _first + 1, ...; cookies to _cookies */
 #define READ_FAULTS(_fd, _first, _count, _cookies) do { \
@@ -111,7 +111,7 @@ TEST_F(faults, reaches_the_queue_and_is_answered)
 	struct iommu_hwpt_pgfault fault = {};
 
 	RULE("UAPI-70");
-	FAULT(self->vm.dev.idev_id, 1);
+	PAGE_FAULT(self->vm.dev.idev_id, 1);
 	EXPECT_EQ(FAULT_SIZE, fd_read(self->fd, &fault, sizeof(fault)));
 	EXPECT_EQ((uint32_t)IOMMU_PGFAULT_FLAGS_LAST_PAGE, fault.flags);
 	EXPECT_EQ(self->vm.dev.idev_id, fault.dev_id);
@@ -132,7 +132,7 @@ TEST_F(faults, first_in_first_out)
 
 	RULE("UAPI-71");
 	for (int i = 0; i < 8; i++)
-		FAULT(self->vm.dev.idev_id, i);
+		PAGE_FAULT(self->vm.dev.idev_id, i);
 	READ_FAULTS(self->fd, 0, 3, cookies);
 	READ_FAULTS(self->fd, 3, 5, cookies + 3);
 	EXPECT_NO_FAULT(self->fd);
@@ -144,7 +144,7 @@ TEST_F(faults, outstanding_ones_have_cookies_of_their_own)
 
 	RULE("UAPI-70");
 	for (int i = 0; i < MAX_FAULTS; i++)
-		FAULT(self->vm.dev.idev_id, i);
+		PAGE_FAULT(self->vm.dev.idev_id, i);
 	READ_FAULTS(self->fd, 0, MAX_FAULTS, cookies);
 	for (int i = 0; i < MAX_FAULTS; i++)
 		for (int k = 0; k < i; k++)
@@ -159,8 +159,8 @@ TEST_F(faults, each_answer_code_answers_once)
 	uint32_t cookies[2];
 
 	RULE("UAPI-72");
-	FAULT(self->vm.dev.idev_id, 0);
-	FAULT(self->vm.dev.idev_id, 1);
+	PAGE_FAULT(self->vm.dev.idev_id, 0);
+	PAGE_FAULT(self->vm.dev.idev_id, 1);
 	READ_FAULTS(self->fd, 0, 2, cookies);
 	EXPECT_EQ(ANSWER_SIZE, answer(self->fd, cookies[0], IOMMUFD_PAGE_RESP_INVALID));
 	EXPECT_EQ(ANSWER_SIZE, answer(self->fd, cookies[1], IOMMUFD_PAGE_RESP_SUCCESS));
@@ -176,8 +176,8 @@ TEST_F(faults, unread_cannot_be_answered)
 	uint32_t cookies[2];
 
 	RULE("UAPI-72");
-	FAULT(self->vm.dev.idev_id, 0);
-	FAULT(self->vm.dev.idev_id, 1);
+	PAGE_FAULT(self->vm.dev.idev_id, 0);
+	PAGE_FAULT(self->vm.dev.idev_id, 1);
 	for (uint32_t guess = 0; guess < 8; guess++)
 		EXPECT_GONE(self->fd, guess);
 	READ_FAULTS(self->fd, 0, 2, cookies);
@@ -193,7 +193,7 @@ TEST_F(faults, answer_to_another_queue_is_refused)
 	RULE("UAPI-72");
 	fault_queue_alloc(&self->vm.iommufd, &other_fd);
 	for (int i = 0; i < 3; i++)
-		FAULT(self->vm.dev.idev_id, i);
+		PAGE_FAULT(self->vm.dev.idev_id, i);
 	READ_FAULTS(self->fd, 0, 3, cookies);
 	for (int i = 0; i < 3; i++)
 		EXPECT_GONE(other_fd, cookies[i]);
@@ -207,8 +207,8 @@ TEST_F(faults, hwpt_stays_while_attached_and_outstanding)
 	uint32_t cookie;
 
 	RULE("UAPI-73");
-	FAULT(self->vm.dev.idev_id, 0);
-	FAULT(self->vm.dev.idev_id, 1);
+	PAGE_FAULT(self->vm.dev.idev_id, 0);
+	PAGE_FAULT(self->vm.dev.idev_id, 1);
 	READ_FAULTS(self->fd, 0, 1, &cookie);
 	EXPECT_EQ(-EBUSY, __iommufd_destroy(&self->vm.iommufd, self->hwpt));
 	EXPECT_ANSWERABLE(self->fd, cookie);
@@ -222,7 +222,7 @@ TEST_F(faults, queue_stays_while_open_or_used)
 	uint32_t cookie;
 
 	RULE("UAPI-69");
-	FAULT(self->vm.dev.idev_id, 0);
+	PAGE_FAULT(self->vm.dev.idev_id, 0);
 	EXPECT_EQ(-EBUSY, __iommufd_destroy(&self->vm.iommufd, self->fault));
 	READ_FAULTS(self->fd, 0, 1, &cookie);
 	EXPECT_EQ(-EBUSY, __iommufd_destroy(&self->vm.iommufd, self->fault));
@@ -259,11 +259,11 @@ TEST_F(faults, closed_file_leaves_them_to_the_detach)
 
 	RULE("UAPI-73");
 	for (int i = 0; i < 4; i++)
-		FAULT(self->vm.dev.idev_id, i);
+		PAGE_FAULT(self->vm.dev.idev_id, i);
 	READ_FAULTS(self->fd, 0, 2, cookies);
 	close(self->fd);
 	self->fd = -1;
-	FAULT(self->vm.dev.idev_id, 4);
+	PAGE_FAULT(self->vm.dev.idev_id, 4);
 	mock_device_replace(&self->vm.iommufd, self->vm.dev.stdev_id, self->vm.ioas);
 	iommufd_destroy(&self->vm.iommufd, self->hwpt);
 	EXPECT_EQ(0, __iommufd_destroy(&self->vm.iommufd, self->fault));
@@ -275,7 +275,7 @@ TEST_F(faults, file_works_on_after_the_iommufd_is_closed)
 
 	RULE("UAPI-62");
 	for (int i = 0; i < 3; i++)
-		FAULT(self->vm.dev.idev_id, i);
+		PAGE_FAULT(self->vm.dev.idev_id, i);
 	READ_FAULTS(self->fd, 0, 1, cookies);
 	iommufd_close(&self->vm.iommufd);
 	self->vm.iommufd.ops = NULL;
@@ -292,7 +292,7 @@ TEST_F(faults, everything_closed_with_faults_in_every_state)
 
 	RULE("UAPI-73");
 	for (int i = 0; i < 4; i++)
-		FAULT(self->vm.dev.idev_id, i);
+		PAGE_FAULT(self->vm.dev.idev_id, i);
 	READ_FAULTS(self->fd, 0, 2, cookies);
 	EXPECT_ANSWERABLE(self->fd, cookies[0]);
 	iommufd_close(&self->vm.iommufd);
@@ -313,10 +313,10 @@ TEST_F(faults, of_a_device_elsewhere_do_not_appear)
 	uint32_t cookie;
 
 	RULE("UAPI-74");
-	FAULT(stranger.idev_id, 7);
+	PAGE_FAULT(stranger.idev_id, 7);
 	EXPECT_NO_FAULT(self->fd);
-	FAULT(self->vm.dev.idev_id, 1);
-	FAULT(stranger.idev_id, 8);
+	PAGE_FAULT(self->vm.dev.idev_id, 1);
+	PAGE_FAULT(stranger.idev_id, 8);
 	READ_FAULTS(self->fd, 1, 1, &cookie);
 	EXPECT_NO_FAULT(self->fd);
 }
@@ -327,11 +327,11 @@ TEST_F(faults, appear_only_while_attached)
 
 	RULE("UAPI-74");
 	for (int round = 0; round < 3; round++) {
-		FAULT(self->vm.dev.idev_id, round);
+		PAGE_FAULT(self->vm.dev.idev_id, round);
 		READ_FAULTS(self->fd, round, 1, &cookie);
 		EXPECT_ANSWERABLE(self->fd, cookie);
 		mock_device_replace(&self->vm.iommufd, self->vm.dev.stdev_id, self->vm.ioas);
-		FAULT(self->vm.dev.idev_id, 100);
+		PAGE_FAULT(self->vm.dev.idev_id, 100);
 		EXPECT_NO_FAULT(self->fd);
 		mock_device_replace(&self->vm.iommufd, self->vm.dev.stdev_id, self->hwpt);
 		EXPECT_NO_FAULT(self->fd);
@@ -355,7 +355,7 @@ TEST_F(faults, id_without_the_flag_is_ignored)
 			nested ? &data : NULL, nested ? sizeof(data) : 0, &id));
 
 		mock_device_replace(&self->vm.iommufd, self->vm.dev.stdev_id, plain);
-		FAULT(self->vm.dev.idev_id, 1);
+		PAGE_FAULT(self->vm.dev.idev_id, 1);
 		EXPECT_NO_FAULT(self->fd);
 	}
 }
@@ -366,8 +366,8 @@ TEST_F(faults, poll_follows_the_unread_ones)
 
 	RULE("UAPI-67");
 	EXPECT_EQ(POLLOUT, poll_now(self->fd));	/* an answer never has to wait */
-	FAULT(self->vm.dev.idev_id, 1);
-	FAULT(self->vm.dev.idev_id, 2);
+	PAGE_FAULT(self->vm.dev.idev_id, 1);
+	PAGE_FAULT(self->vm.dev.idev_id, 2);
 	EXPECT_EQ(POLLIN | POLLOUT, poll_now(self->fd));
 	READ_FAULTS(self->fd, 1, 1, &cookie);
 	EXPECT_EQ(POLLIN | POLLOUT, poll_now(self->fd));
@@ -386,7 +386,7 @@ TEST_F(faults, epoll_edge_on_each)
 	ASSERT_EQ(0, epoll_ctl(epoll, EPOLL_CTL_ADD, self->fd, &edge));
 	EXPECT_EQ(0, epoll_wait(epoll, &seen, 1, 0));
 	for (int i = 0; i < 3; i++) {
-		FAULT(self->vm.dev.idev_id, i);
+		PAGE_FAULT(self->vm.dev.idev_id, i);
 		EXPECT_EQ(1, epoll_wait(epoll, &seen, 1, WAIT_MS));
 		EXPECT_EQ((uint32_t)EPOLLIN, seen.events);
 		EXPECT_EQ(0, epoll_wait(epoll, &seen, 1, 0));
@@ -401,7 +401,7 @@ TEST_F(faults, fault_wakes_a_sleeping_poll)
 
 	RULE("UAPI-67");
 	poller_start(_metadata, &poller, self->fd);
-	FAULT(self->vm.dev.idev_id, 1);
+	PAGE_FAULT(self->vm.dev.idev_id, 1);
 	poller_join(_metadata, &poller);
 	EXPECT_EQ(1, poller.ready);
 	EXPECT_EQ(POLLIN, poller.revents);
@@ -451,7 +451,7 @@ TEST_F(faults, two_readers_get_each_once)
 
 	RULE("UAPI-71");
 	for (int i = 0; i < SHARED_FAULTS; i++)
-		FAULT(self->vm.dev.idev_id, i);
+		PAGE_FAULT(self->vm.dev.idev_id, i);
 	for (int i = 0; i < 2; i++) {
 		takers[i].fd = self->fd;
 		ASSERT_EQ(0, pthread_create(&takers[i].thread, NULL, taker_run, &takers[i]));
@@ -579,7 +579,7 @@ TEST_F(detach, ends_read_and_unread_faults)
 
 	RULE("UAPI-73");
 	for (int i = 0; i < 6; i++)
-		FAULT(self->vm.dev.idev_id, i);
+		PAGE_FAULT(self->vm.dev.idev_id, i);
 	READ_FAULTS(self->fd, 0, 3, cookies);
 	EXPECT_ANSWERABLE(self->fd, cookies[1]);	/* control: the others would be, too */
 	EXPECT_EQ(POLLIN | POLLOUT, poll_now(self->fd));
@@ -596,7 +596,7 @@ TEST_F(detach, sends_later_faults_where_the_device_is_then)
 	int fd;
 
 	RULE("UAPI-74");
-	FAULT(self->vm.dev.idev_id, 0);
+	PAGE_FAULT(self->vm.dev.idev_id, 0);
 	READ_FAULTS(self->fd, 0, 1, cookies);
 	fd = end_attachment(_metadata, self, variant);
 	if (variant->ending == BY_DESTROY) {
@@ -604,7 +604,7 @@ TEST_F(detach, sends_later_faults_where_the_device_is_then)
 							0, 1, IOMMU_PGFAULT_PERM_READ, ADDR));
 		return;
 	}
-	FAULT(self->vm.dev.idev_id, 1);
+	PAGE_FAULT(self->vm.dev.idev_id, 1);
 	if (fd >= 0) {
 		READ_FAULTS(fd, 1, 1, cookies + 1);
 		EXPECT_ANSWERABLE(fd, cookies[1]);
@@ -620,7 +620,7 @@ TEST_F(detach, leaves_the_faults_of_another_device)
 
 	RULE("UAPI-73");
 	for (int i = 0; i < 8; i++)
-		FAULT(i % 2 ? self->second.idev_id : self->vm.dev.idev_id, i);
+		PAGE_FAULT(i % 2 ? self->second.idev_id : self->vm.dev.idev_id, i);
 	EXPECT_EQ(4 * FAULT_SIZE, fd_read(self->fd, faults, 4 * FAULT_SIZE));
 	end_attachment(_metadata, self, variant);
 	EXPECT_EQ(POLLIN | POLLOUT, poll_now(self->fd));
@@ -640,14 +640,14 @@ TEST_F(detach, after_everything_was_answered)
 	uint32_t cookie;
 
 	RULE("UAPI-73");
-	FAULT(self->vm.dev.idev_id, 0);
+	PAGE_FAULT(self->vm.dev.idev_id, 0);
 	READ_FAULTS(self->fd, 0, 1, &cookie);
 	EXPECT_ANSWERABLE(self->fd, cookie);
 	end_attachment(_metadata, self, variant);
 	EXPECT_NO_FAULT(self->fd);
 	EXPECT_GONE(self->fd, cookie);
 	if (variant->ending != BY_SAME_QUEUE && variant->ending != BY_OTHER_QUEUE) {
-		FAULT(self->second.idev_id, 1);
+		PAGE_FAULT(self->second.idev_id, 1);
 		READ_FAULTS(self->fd, 1, 1, &cookie);
 	}
 }
@@ -658,8 +658,8 @@ TEST_F(faults, replace_by_the_same_hwpt_keeps_them)
 	uint32_t cookies[2];
 
 	RULE("UAPI-73");
-	FAULT(self->vm.dev.idev_id, 0);
-	FAULT(self->vm.dev.idev_id, 1);
+	PAGE_FAULT(self->vm.dev.idev_id, 0);
+	PAGE_FAULT(self->vm.dev.idev_id, 1);
 	READ_FAULTS(self->fd, 0, 1, cookies);
 	mock_device_replace(&self->vm.iommufd, self->vm.dev.stdev_id, self->hwpt);
 	READ_FAULTS(self->fd, 1, 1, cookies + 1);
@@ -676,8 +676,8 @@ TEST_F(faults, refused_replace_keeps_them)
 	uint32_t cookies[3];
 
 	RULE("UAPI-73");
-	FAULT(self->vm.dev.idev_id, 0);
-	FAULT(self->vm.dev.idev_id, 1);
+	PAGE_FAULT(self->vm.dev.idev_id, 0);
+	PAGE_FAULT(self->vm.dev.idev_id, 1);
 	READ_FAULTS(self->fd, 0, 1, cookies);
 	/* no such object; not a page table; the driver: no vDEVICE in that vIOMMU */
 	EXPECT_EQ(-ENOENT, __mock_device_replace(&self->vm.iommufd, self->vm.dev.stdev_id,
@@ -686,7 +686,7 @@ TEST_F(faults, refused_replace_keeps_them)
 						 self->fault));
 	EXPECT_EQ(-ENOENT, __mock_device_replace(&self->vm.iommufd, self->vm.dev.stdev_id,
 						 elsewhere));
-	FAULT(self->vm.dev.idev_id, 2);
+	PAGE_FAULT(self->vm.dev.idev_id, 2);
 	READ_FAULTS(self->fd, 1, 2, cookies + 1);
 	for (int i = 0; i < 3; i++)
 		EXPECT_ANSWERABLE(self->fd, cookies[i]);
@@ -792,7 +792,7 @@ TEST_F(queue, fd_has_no_position)
 	uint32_t cookie;
 
 	RULE("UAPI-62");
-	FAULT(self->vm.dev.idev_id, 1);
+	PAGE_FAULT(self->vm.dev.idev_id, 1);
 	EXPECT_EQ(-1, lseek(self->fd, 0, SEEK_SET));
 	EXPECT_EQ(ESPIPE, errno);
 	EXPECT_EQ(-1, pread(self->fd, &fault, sizeof(fault), 0));
@@ -822,7 +822,7 @@ TEST_F(queue, duplicated_file_keeps_it)
 
 	RULE("UAPI-62");
 	ASSERT_LE(0, copy);
-	FAULT(self->vm.dev.idev_id, 1);
+	PAGE_FAULT(self->vm.dev.idev_id, 1);
 	READ_FAULTS(self->fd, 1, 1, &cookie);
 	close(self->fd);
 	self->fd = copy;
@@ -836,7 +836,7 @@ TEST_F(queue, gets_faults_of_a_device_made_attached_to_its_hwpt)
 	struct iommu_hwpt_pgfault fault = {};
 
 	RULE("UAPI-74");
-	FAULT(second.idev_id, 1);
+	PAGE_FAULT(second.idev_id, 1);
 	EXPECT_EQ(FAULT_SIZE, fd_read(self->fd, &fault, sizeof(fault)));
 	EXPECT_EQ(second.idev_id, fault.dev_id);
 	EXPECT_ANSWERABLE(self->fd, fault.cookie);
@@ -850,7 +850,7 @@ TEST_F(queue, read_or_write_at_an_offset_is_refused)
 	ssize_t rc;
 
 	RULE("UAPI-62");
-	FAULT(self->vm.dev.idev_id, 1);
+	PAGE_FAULT(self->vm.dev.idev_id, 1);
 	rc = ring_rw(IORING_OP_READ, self->fd, &fault, FAULT_SIZE, FAULT_SIZE);
 	if (rc == -ENOSYS)
 		SKIP(return, "needs io_uring (CONFIG_IO_URING)");
@@ -875,14 +875,14 @@ TEST_F(queue, fault_put_back_by_a_failing_reader_wakes_a_sleeping_poll)
 	end = now_ms() + SLOW_MS;
 	for (int i = 0; i < SLOW_MANY && now_ms() < end &&
 	     !_metadata->exit_code; i++) {
-		FAULT(self->vm.dev.idev_id, 1);
+		PAGE_FAULT(self->vm.dev.idev_id, 1);
 		poller_hold(_metadata, &poller, self->fd);
 		slow_read_start(_metadata, &slow, self->fd, FAULT_SIZE, FAULT_SIZE - 1);
 		EXPECT_EQ(-EFAULT, slow_read_join(_metadata, &slow));
 		EXPECT_EQ(POLLIN | POLLOUT, poll_now(self->fd));
 		EXPECT_EQ(true, poller_woke(&poller))
 			check_note("try %d: a fault is there, poll() sleeps", i);
-		FAULT(self->vm.dev.idev_id, 2);		/* this does wake it */
+		PAGE_FAULT(self->vm.dev.idev_id, 2);		/* this does wake it */
 		poller_join(_metadata, &poller);
 		READ_FAULTS(self->fd, 1, 2, cookies);
 		EXPECT_ANSWERABLE(self->fd, cookies[0]);
@@ -899,10 +899,10 @@ TEST_F(queue, fault_put_back_by_a_failing_reader_is_still_the_first)
 	RULE("UAPI-66");
 	slow_read_outrank();
 	for (int i = 0; i < SLOW_TRIES && !_metadata->exit_code; i++) {
-		FAULT(self->vm.dev.idev_id, 1);
+		PAGE_FAULT(self->vm.dev.idev_id, 1);
 		slow_read_start(_metadata, &slow, self->fd, FAULT_SIZE, FAULT_SIZE - 1);
 		slow_read_catch(&slow);
-		FAULT(self->vm.dev.idev_id, 2);
+		PAGE_FAULT(self->vm.dev.idev_id, 2);
 		READ_FAULTS(self->fd, 1, 1, cookies);
 		EXPECT_EQ(-EFAULT, slow_read_join(_metadata, &slow));
 		READ_FAULTS(self->fd, 2, 1, cookies + 1);
@@ -1183,7 +1183,7 @@ TEST_F(read_size, returns_whole_faults_only)
 	RULE("UAPI-71");
 	memset(buf, 0xa5, sizeof(buf));
 	for (int i = 0; i < 3; i++)
-		FAULT(self->vm.dev.idev_id, i);
+		PAGE_FAULT(self->vm.dev.idev_id, i);
 	EXPECT_EQ(variant->returned, fd_read(self->fd, buf, variant->count));
 	for (size_t i = got; i < sizeof(buf); i++)
 		ASSERT_EQ(0xa5, buf[i]);
@@ -1212,8 +1212,8 @@ TEST_F(queue, vectors_are_read_and_written_one_by_one)
 	struct iovec out[] = { { &answers[0], ANSWER_SIZE }, { &answers[1], ANSWER_SIZE } };
 
 	RULE("UAPI-71");
-	FAULT(self->vm.dev.idev_id, 0);
-	FAULT(self->vm.dev.idev_id, 1);
+	PAGE_FAULT(self->vm.dev.idev_id, 0);
+	PAGE_FAULT(self->vm.dev.idev_id, 1);
 	EXPECT_EQ(2 * FAULT_SIZE, readv(self->fd, in, 2));
 	for (int i = 0; i < 2; i++) {
 		EXPECT_EQ((uint32_t)i, faults[i].grpid);
@@ -1277,7 +1277,7 @@ TEST_F(unwritable, buffer_loses_no_fault)
 
 	RULE("UAPI-66");
 	for (int i = 0; i < 3; i++)
-		FAULT(self->vm.dev.idev_id, i);
+		PAGE_FAULT(self->vm.dev.idev_id, i);
 	EXPECT_EQ(variant->returned, fd_read(self->fd, buf, 3 * FAULT_SIZE));
 	for (int i = 0; i < got; i++) {
 		memcpy(&cookies[i], &buf[i].cookie, sizeof(cookies[i]));
@@ -1303,8 +1303,8 @@ TEST_F(queue, odd_sized_writes_answer_nothing)
 	uint32_t cookies[2];
 
 	RULE("UAPI-72");
-	FAULT(self->vm.dev.idev_id, 0);
-	FAULT(self->vm.dev.idev_id, 1);
+	PAGE_FAULT(self->vm.dev.idev_id, 0);
+	PAGE_FAULT(self->vm.dev.idev_id, 1);
 	READ_FAULTS(self->fd, 0, 2, cookies);
 	answers[0].cookie = cookies[0];
 	answers[1].cookie = cookies[1];
@@ -1379,11 +1379,11 @@ FIXTURE_SETUP(bad_answer)
 	mock_device_replace(iommufd, other.stdev_id, hwpt);
 
 	for (int i = 0; i < 5; i++)
-		FAULT(self->vm.dev.idev_id, i);
+		PAGE_FAULT(self->vm.dev.idev_id, i);
 	READ_FAULTS(self->fd, 0, 5, self->cookies);
 	EXPECT_ANSWERABLE(self->fd, self->cookies[4]);
 	for (int i = 0; i < 8; i++)
-		FAULT(other.idev_id, i);
+		PAGE_FAULT(other.idev_id, i);
 	READ_FAULTS(self->other_fd, 0, 8, self->other_cookies);
 }
 
@@ -1465,7 +1465,7 @@ TEST_F(queue, many_answers_in_one_write)
 
 	RULE("UAPI-72");
 	for (int i = 0; i < MAX_FAULTS; i++)
-		FAULT(self->vm.dev.idev_id, i);
+		PAGE_FAULT(self->vm.dev.idev_id, i);
 	READ_FAULTS(self->fd, 0, MAX_FAULTS, cookies);
 	for (int i = 0; i < MAX_FAULTS; i++) {
 		answers[i].cookie = cookies[MAX_FAULTS - 1 - i];
@@ -1571,7 +1571,7 @@ TEST_F(pasid, fault_goes_to_the_queue_of_its_hwpt)
 	EXPECT_NO_FAULT(self->rid_fd);
 	READ_PASID_FAULT(self->pasid_fd, PASID, 1, &cookie);
 	EXPECT_ANSWERABLE(self->pasid_fd, cookie);
-	FAULT(self->dev.idev_id, 2);
+	PAGE_FAULT(self->dev.idev_id, 2);
 	EXPECT_NO_FAULT(self->pasid_fd);
 	READ_PASID_FAULT(self->rid_fd, 0, 2, &cookie);
 	EXPECT_ANSWERABLE(self->rid_fd, cookie);
@@ -1616,7 +1616,7 @@ TEST_F(pasid, detach_ends_only_its_faults)
 	FAULT_PASID(self->dev.idev_id, OTHER_PASID, 2);
 	FAULT_PASID(self->dev.idev_id, PASID, 3);
 	FAULT_PASID(self->dev.idev_id, OTHER_PASID, 4);
-	FAULT(self->dev.idev_id, 5);
+	PAGE_FAULT(self->dev.idev_id, 5);
 	READ_PASID_FAULT(self->pasid_fd, PASID, 1, &pasid_cookie);
 	READ_PASID_FAULT(self->pasid_fd, OTHER_PASID, 2, &other_cookie);
 	READ_PASID_FAULT(self->rid_fd, 0, 5, &rid_cookie);
@@ -1678,7 +1678,7 @@ TEST_F(pasid, rid_replace_leaves_the_attached_pasid_alone)
 	uint32_t rid_cookie, pasid_cookie;
 
 	RULE("UAPI-73");
-	FAULT(self->dev.idev_id, 1);
+	PAGE_FAULT(self->dev.idev_id, 1);
 	FAULT_PASID(self->dev.idev_id, OTHER_PASID, 2);
 	FAULT_PASID(self->dev.idev_id, PASID, 3);
 	FAULT_PASID(self->dev.idev_id, PASID, 4);
@@ -1698,9 +1698,9 @@ TEST_F(pasid, one_hwpt_for_both_keeps_their_faults_apart)
 
 	RULE("UAPI-73");
 	mock_device_replace(&self->vm.iommufd, self->dev.stdev_id, self->pasid_hwpt);
-	FAULT(self->dev.idev_id, 1);
+	PAGE_FAULT(self->dev.idev_id, 1);
 	FAULT_PASID(self->dev.idev_id, PASID, 2);
-	FAULT(self->dev.idev_id, 3);
+	PAGE_FAULT(self->dev.idev_id, 3);
 	READ_PASID_FAULT(self->pasid_fd, 0, 1, &cookies[0]);
 	READ_PASID_FAULT(self->pasid_fd, PASID, 2, &cookies[1]);
 	ASSERT_EQ(0, __mock_pasid_detach(&self->vm.iommufd, self->dev.stdev_id, PASID));
