@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * PAGE_FAULT: the queue on which page faults of devices reach user space, which answers them.
+ * FAULT: the queue on which page faults of devices reach user space, which answers them.
  *
  * IOMMU_TEST_OP_TRIGGER_IOPF makes one fault of a mock device, always the last of its group. The
  * mock does not show what answer a device got; what can be seen is the queue and which cookies
