@@ -94,7 +94,8 @@ test_kernel_paths() {
 	run_nit --kernel "$OUT/old"
 	expect kernel-without-iommufd 2 "has no iommufd test driver"
 	image=$(find "${XDG_CACHE_HOME:-$HOME/.cache}/nit/build" \
-		-path "*/x86_64-[0-9a-f]*/arch/x86/boot/bzImage" -printf "%T@ %p\n" |
+		-path "*/x86_64-[0-9a-f]*/arch/x86/boot/bzImage" \
+		! -path "*/x86_64-debug-*" ! -path "*/x86_64-coverage-*" -printf "%T@ %p\n" |
 		sort -n | tail -n 1 | cut -d " " -f 2-)
 	run_nit --kernel "$image" --arch arm64
 	expect kernel-for-another-arch 2 "an image for x86_64"
