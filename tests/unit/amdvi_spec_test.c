@@ -41,8 +41,8 @@ TEST(invalidate_iommu_pages)
 }
 
 /*
- * 2.4.4: opcode 4, DeviceID 15:0, PASID[15:8] 23:16, MaxPend 31:24, QueueID 47:32, PASID[7:0] 55:48,
- * PASID[19:16] 59:56; S 0, GN 2, Type 5:4, address 63:12
+ * 2.4.4: opcode 4, DeviceID 15:0, PASID[15:8] 23:16, MaxPend 31:24, QueueID 47:32, PASID[7:0]
+ * 55:48, PASID[19:16] 59:56; S 0, GN 2, Type 5:4, address 63:12
  */
 TEST(invalidate_iotlb_pages)
 {
