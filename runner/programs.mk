@@ -24,16 +24,21 @@ ifneq ($(WERROR),)
 CFLAGS += -Werror
 endif
 
-modules := core iommufd model hw hyp pgtable guest vmm dma oracle target
+modules := core iommufd model hw hyp pgtable guest vmm dma oracle target vfio_user
 sources := $(foreach m,$(modules),$(wildcard $(ROOT)/harness/$(m)/*.c))
 objects := $(patsubst $(ROOT)/%.c,%.o,$(sources))
 programs := $(foreach s,$(SUITES),$(patsubst $(SUITES_DIR)/%.c,$(TREE)/bin/%,$(wildcard $(SUITES_DIR)/$(s)/*.c)))
 
-all: $(programs) $(TREE)/bin/init
+all: $(programs) $(TREE)/bin/init $(TREE)/bin/nit-hw
 
 $(TREE)/bin/init: $(ROOT)/guests/init/init.c
 	@mkdir -p $(@D)
 	$(CC) -D_GNU_SOURCE $(filter-out -fsanitize=% -fno-sanitize%,$(CFLAGS)) -static -MF $@.d -o $@ $<
+
+# The server of reference hardware, which runs beside QEMU
+$(TREE)/bin/nit-hw: harness/vfio_user/main/nit-hw.o libnit.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $< libnit.a
 
 $(TREE)/bin/%: $(TREE)/suites/%.o libnit.a
 	@mkdir -p $(@D)
@@ -62,4 +67,4 @@ flags: FORCE
 
 .PHONY: all FORCE
 .SECONDARY:
--include $(objects:.o=.d) $(programs:$(TREE)/bin/%=$(TREE)/suites/%.d) $(TREE)/bin/init.d
+-include $(objects:.o=.d) harness/vfio_user/main/nit-hw.d $(programs:$(TREE)/bin/%=$(TREE)/suites/%.d) $(TREE)/bin/init.d

@@ -8,6 +8,8 @@
  *	port ttyS1			where the results go
  *	env NIT_SEED=0x5eed1234		an environment variable for every program
  *	run NAME /nit/bin/x -r y	run a program; its standard output and error go to the port
+ *	write FILE TEXT			write to a file, for instance in sysfs
+ *	poke FILE OFFSET HEX		write one byte at an offset, for instance to a device's registers
  *	send NAME DIR			send the files below DIR, as hexadecimal text
  *
  * Every line on the port starts with the uptime in seconds and a word that says what it is:
@@ -108,6 +110,21 @@ static void write_file(const char *path, const char *text)
 	if (fd < 0)
 		return;
 	if (write(fd, text, strlen(text)) < 0)
+		printf("nit-init: %s: %s\n", path, strerror(errno));
+	close(fd);
+}
+
+/* "FILE OFFSET HEX" */
+static void poke(char *args)
+{
+	const char *path = strtok(args, " "), *offset = strtok(NULL, " "), *hex = strtok(NULL, " ");
+	int fd = path ? open(path, O_WRONLY | O_CLOEXEC) : -1;
+	unsigned char byte;
+
+	if (fd < 0 || !offset || !hex)
+		return;
+	byte = strtoul(hex, NULL, 16);
+	if (pwrite(fd, &byte, 1, strtol(offset, NULL, 0)) != 1)
 		printf("nit-init: %s: %s\n", path, strerror(errno));
 	close(fd);
 }
@@ -383,6 +400,8 @@ static void follow(char *line)
 		putenv(strdup(rest));
 	} else if (!strcmp(line, "run")) {
 		run_program(rest);
+	} else if (!strcmp(line, "poke")) {
+		poke(rest);
 	} else if (!strcmp(line, "write")) {
 		char *text = strchr(rest, ' ');
 

@@ -26,7 +26,7 @@ static void msi_unlock(struct machine *machine)
 }
 
 /* Interrupts wait here until the software side takes them: hardware calls nobody. */
-static void queue_msi(struct hw_mem *mem, uint64_t pa, uint32_t data)
+void machine_queue_msi(struct hw_mem *mem, uint64_t pa, uint32_t data)
 {
 	struct machine *machine = machine_of(mem);
 
@@ -37,6 +37,16 @@ static void queue_msi(struct hw_mem *mem, uint64_t pa, uint32_t data)
 		machine->msis[machine->msi_tail++ % MACHINE_MSIS] =
 			(struct machine_msi){ pa, data };
 	msi_unlock(machine);
+}
+
+bool machine_has_msi(struct machine *machine)
+{
+	bool any;
+
+	msi_lock(machine);
+	any = machine->msi_head != machine->msi_tail;
+	msi_unlock(machine);
+	return any;
 }
 
 static bool next_msi(struct machine *machine, struct machine_msi *msi)
@@ -65,24 +75,27 @@ static bool deliver_msis(struct machine *machine)
 	return any;
 }
 
-static const struct hw_mem_ops ram_ops = { .msi = queue_msi };
+static const struct hw_mem_ops ram_ops = { .msi = machine_queue_msi };
 
 struct machine *machine_create(uint64_t ram_base, uint64_t ram_size, uint64_t seed)
 {
 	struct machine *machine = calloc(1, sizeof(*machine));
-	void *ram;
+	void *ram = NULL;
 
 	if (!machine)
 		return NULL;
 	machine->trace = hw_trace_create(TRACE_EVENTS);
-	ram = mmap(NULL, ram_size, PROT_READ | PROT_WRITE,
-		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (ram_size)
+		ram = mmap(NULL, ram_size, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (!machine->trace || ram == MAP_FAILED) {
 		hw_trace_destroy(machine->trace);
 		free(machine);
 		return NULL;
 	}
-	machine->mem = (struct hw_mem){ &ram_ops, ram, ram_base, ram_size };
+	machine->mem = (struct hw_mem){
+		.ops = &ram_ops, .ram = ram, .base = ram_base, .size = ram_size,
+	};
 	machine->seed = seed;
 	return machine;
 }
@@ -98,7 +111,8 @@ void machine_destroy(struct machine *machine)
 
 		iommu->ops->destroy(iommu);
 	}
-	munmap(machine->mem.ram, machine->mem.size);
+	if (machine->mem.size)
+		munmap(machine->mem.ram, machine->mem.size);
 	hw_trace_destroy(machine->trace);
 	free(machine);
 }

@@ -41,7 +41,11 @@ struct machine {
 	int msi_lock;
 };
 
-/** machine_create() - @ram_size bytes of zeroed RAM at @ram_base; NULL: no memory */
+/**
+ * machine_create() - @ram_size bytes of zeroed RAM at @ram_base; NULL: no memory
+ * With 0 bytes, memory is the caller's: it sets the window and the ops of @machine->mem, and takes
+ * the window away again before machine_destroy().
+ */
 struct machine *machine_create(uint64_t ram_base, uint64_t ram_size, uint64_t seed);
 
 /** machine_destroy() - With all IOMMUs and endpoints in it */
@@ -63,6 +67,11 @@ struct endpoint *machine_endpoint(struct machine *machine, uint16_t rid);
 
 /** machine_step() - A moment passes for everything once; true if anything happened or still may */
 bool machine_step(struct machine *machine);
+
+/** machine_queue_msi() - struct hw_mem_ops' @msi: interrupts wait until machine_step() delivers */
+void machine_queue_msi(struct hw_mem *mem, uint64_t pa, uint32_t data);
+/** machine_has_msi() - Is one waiting? Any thread */
+bool machine_has_msi(struct machine *machine);
 
 /**
  * machine_settle() - Step until nothing happens any more, @bound steps at most

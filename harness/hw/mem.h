@@ -36,12 +36,14 @@ struct hw_mem_ops {
 /**
  * struct hw_mem - a view of physical memory
  * @ram: host address of the window; @base, @size: its physical range
+ * @arg: for the ops
  */
 struct hw_mem {
 	const struct hw_mem_ops *ops;
 	uint8_t *ram;
 	uint64_t base;
 	uint64_t size;
+	void *arg;
 };
 
 /** hw_ram() - The host address of @len bytes at @pa, or NULL where they are not all RAM */

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * An endpoint of harness/hw as a PCI function: the configuration space turns its enables, the ring
+ * (ring.h) takes its work, and requests.c carries that out on the ring's thread.
+ */
+#ifndef NIT_VFIO_USER_ENDPOINT_FUNCTION_H
+#define NIT_VFIO_USER_ENDPOINT_FUNCTION_H
+
+#include "hw/machine.h"
+
+#include "function.h"
+#include "ring.h"
+
+/** struct engine_work - what an engine does, while it is held or stalled as well */
+struct engine_work {
+	bool pending;
+	struct dma dma;
+	uint8_t data[SERVED_DATA_SIZE];
+};
+
+/**
+ * struct endpoint_function
+ * @number, @unit: of the endpoint and of its IOMMU in the machine
+ * @machine_work: called from the ring's thread: there may be something for the machine to do
+ * @was_reset: atomic; engines are to forget what they had
+ * @on: what the configuration space turned on last
+ */
+struct endpoint_function {
+	struct function function;
+	struct endpoint *endpoint;
+	struct machine *machine;
+	unsigned int number;
+	unsigned int unit;
+	struct ring ring;
+	void (*machine_work)(void *arg);
+	void *work_arg;
+	bool was_reset;
+	struct {
+		bool bus_master;
+		bool ats;
+		bool pri;
+		bool pasid;
+	} on;
+	struct engine_work engines[SERVED_ENGINES];
+};
+
+/** struct endpoint_place - where an endpoint is; @integrated: on the root bus */
+struct endpoint_place {
+	const char *name;
+	unsigned int number;
+	unsigned int unit;
+	bool integrated;
+};
+
+/** endpoint_function_open() - Serve @endpoint of @machine; 0 or -errno */
+int endpoint_function_open(struct endpoint_function *served, struct machine *machine,
+			   struct endpoint *endpoint, const struct endpoint_place *place,
+			   pthread_rwlock_t *lock, void (*machine_work)(void *arg), void *arg);
+void endpoint_function_close(struct endpoint_function *served);
+
+/** endpoint_request() - Carry out one descriptor (requests.c); for the ring */
+void endpoint_request(void *arg, struct served_descriptor *descriptor, uint8_t *data);
+
+#endif

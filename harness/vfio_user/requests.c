@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What the descriptors of an endpoint ask for, carried out on the thread of its ring. */
+#include <errno.h>
+#include <string.h>
+
+#include "core/fault.h"
+
+#include "endpoint_function.h"
+
+#define NAME_SIZE 128
+
+/** struct order - a descriptor, and the data of its slot, which is the guest's to change */
+struct order {
+	struct served_descriptor *d;
+	uint8_t *data;
+};
+
+/* ---- DMA ---- */
+
+static bool makes_sense(const struct served_descriptor *d)
+{
+	return d->engine < SERVED_ENGINES && d->kind <= DMA_SWAP && d->address <= DMA_RAW &&
+	       d->len <= SERVED_DATA_SIZE;
+}
+
+static struct engine_work *prepare(struct endpoint_function *served, struct order *order)
+{
+	struct served_descriptor *d = order->d;
+	struct engine_work *work;
+
+	if (!makes_sense(d) || served->engines[d->engine].pending)
+		return NULL;
+	work = &served->engines[d->engine];
+	work->dma = (struct dma){
+		.op = d->kind, .address = d->address, .pasid = d->pasid, .addr = d->addr,
+		.len = d->len, .data = work->data, .exec = d->flags & SERVED_EXEC,
+		.priv = d->flags & SERVED_PRIV,
+	};
+	memcpy(work->data, order->data, d->len);
+	return work;
+}
+
+static int finished(struct engine_work *work, struct order *order, enum dma_status status)
+{
+	work->pending = status == DMA_HELD || status == DMA_STALLED;
+	if (status == DMA_DONE && work->dma.op != DMA_WRITE)
+		memcpy(order->data, work->data, work->dma.len);
+	return status;
+}
+
+static int dma(struct endpoint_function *served, struct order *order)
+{
+	struct engine_work *work = prepare(served, order);
+
+	return work ? finished(work, order, endpoint_dma(served->endpoint, order->d->engine,
+							 &work->dma)) : -EINVAL;
+}
+
+static int dma_start(struct endpoint_function *served, struct order *order)
+{
+	struct engine_work *work = prepare(served, order);
+
+	return work ? finished(work, order, endpoint_dma_start(served->endpoint, order->d->engine,
+							       &work->dma)) : -EINVAL;
+}
+
+static int dma_finish(struct endpoint_function *served, struct order *order)
+{
+	unsigned int engine = order->d->engine;
+
+	if (engine >= SERVED_ENGINES)
+		return -EINVAL;
+	if (!served->engines[engine].pending)
+		return DMA_ABORTED;
+	return finished(&served->engines[engine], order,
+			endpoint_dma_finish(served->endpoint, engine));
+}
+
+static uint8_t access_of(const struct served_descriptor *d)
+{
+	return d->kind == DMA_READ ? HW_READ : HW_READ | HW_WRITE;
+}
+
+static int prefetch(struct endpoint_function *served, struct order *order)
+{
+	const struct served_descriptor *d = order->d;
+
+	return endpoint_prefetch(served->endpoint, d->pasid, d->addr, access_of(d));
+}
+
+/* ---- PRI ---- */
+
+static int page_request(struct endpoint_function *served, struct order *order)
+{
+	const struct served_descriptor *d = order->d;
+	struct hw_page_request request = {
+		.has_pasid = d->pasid != DMA_NO_PASID,
+		.pasid = d->pasid != DMA_NO_PASID ? d->pasid : 0,
+		.addr = d->addr, .index = d->value, .last = true,
+		.access = d->kind == DMA_READ ? HW_READ : HW_WRITE,
+	};
+
+	return endpoint_page_request(served->endpoint, &request);
+}
+
+static int page_answer(struct endpoint_function *served, struct order *order)
+{
+	return endpoint_prg_answer(served->endpoint, order->d->value);
+}
+
+/* ---- Evidence ---- */
+
+static int mark(struct endpoint_function *served, struct order *order)
+{
+	order->d->value = hw_trace_number(served->machine->trace);
+	return 0;
+}
+
+static int event(struct endpoint_function *served, struct order *order)
+{
+	char line[256] = "";
+
+	order->d->value = hw_trace_read(served->machine->trace, order->d->value, line,
+					sizeof(line));
+	memcpy(order->data, line, sizeof(line));
+	return 0;
+}
+
+static int count(struct endpoint_function *served, struct order *order)
+{
+	static const size_t counters[SERVED_COUNTS] = {
+		[SERVED_COMMANDS] = offsetof(struct hw_counts, commands),
+		[SERVED_SYNCS] = offsetof(struct hw_counts, syncs),
+		[SERVED_WALKS] = offsetof(struct hw_counts, walks),
+		[SERVED_TABLE_READS] = offsetof(struct hw_counts, table_reads),
+		[SERVED_REMOVED] = offsetof(struct hw_counts, removed),
+		[SERVED_OVER_REMOVED] = offsetof(struct hw_counts, over_removed),
+		[SERVED_ATS_INVALIDATES] = offsetof(struct hw_counts, ats_invalidates),
+		[SERVED_FAULTS] = offsetof(struct hw_counts, faults),
+	};
+	struct served_descriptor *d = order->d;
+	const char *counts;
+
+	if (d->engine >= SERVED_COUNTS || d->addr >= served->machine->iommu_count)
+		return -EINVAL;
+	counts = (const char *)&served->machine->iommus[d->addr]->counts;
+	d->value = atomic_load((const _Atomic uint64_t *)(counts + counters[d->engine]));
+	return 0;
+}
+
+/* ---- Faults and knobs ---- */
+
+static void name_of(const struct order *order, char name[NAME_SIZE])
+{
+	memcpy(name, order->data, NAME_SIZE);
+	name[NAME_SIZE - 1] = '\0';
+}
+
+static int plant(struct endpoint_function *served, struct order *order)
+{
+	char name[NAME_SIZE];
+
+	name_of(order, name);
+	hw_trace(served->machine->trace, "nit-hw", "fault planted %llu", order->d->value);
+	return fault_plant(name, order->d->value);
+}
+
+static int hits(struct endpoint_function *served, struct order *order)
+{
+	char name[NAME_SIZE];
+
+	name_of(order, name);
+	order->d->value = fault_hits(name);
+	return 0;
+}
+
+/** struct knob - @behaviour: in struct endpoint_behaviour, else in struct freedom */
+struct knob {
+	bool behaviour;
+	uint8_t size;
+	size_t offset;
+};
+
+#define FREEDOM(_field) \
+	{ false, sizeof(((struct freedom *)0)->_field), offsetof(struct freedom, _field) }
+#define BEHAVIOUR(_field) { true, sizeof(((struct endpoint_behaviour *)0)->_field), \
+			    offsetof(struct endpoint_behaviour, _field) }
+
+static const struct knob knobs[SERVED_KNOBS] = {
+	[SERVED_EVICT] = FREEDOM(evict),
+	[SERVED_NEIGHBOUR] = FREEDOM(prefetch),
+	[SERVED_EARLY] = FREEDOM(early),
+	[SERVED_REORDER] = FREEDOM(reorder),
+	[SERVED_OVER] = FREEDOM(over),
+	[SERVED_DELAY] = FREEDOM(delay),
+	[SERVED_DELAY_STEPS] = FREEDOM(delay_steps),
+	[SERVED_NO_WALK_CACHE] = FREEDOM(no_walk_cache),
+	[SERVED_SMALL_PAGES] = FREEDOM(small_pages),
+	[SERVED_NEVER_COMPLETE] = BEHAVIOUR(never_complete),
+	[SERVED_DROP_INVALIDATES] = BEHAVIOUR(drop_invalidates),
+	[SERVED_WRONG_ITAG] = BEHAVIOUR(wrong_itag),
+	[SERVED_COMPLETE_TWICE] = BEHAVIOUR(complete_twice),
+	[SERVED_SHORT_COUNT] = BEHAVIOUR(short_count),
+	[SERVED_NO_DRAIN] = BEHAVIOUR(no_drain),
+	[SERVED_COMPLETE_FIRST] = BEHAVIOUR(complete_first),
+	[SERVED_LATE_STEPS] = BEHAVIOUR(delay_steps),
+};
+
+static void *owner_of(struct endpoint_function *served, const struct knob *knob, uint64_t whose)
+{
+	struct machine *machine = served->machine;
+
+	if (knob->behaviour)
+		return whose == SERVED_SELF ? endpoint_behaviour(served->endpoint) : NULL;
+	if (whose == SERVED_SELF)
+		return endpoint_freedom(served->endpoint);
+	return whose < machine->iommu_count ? &machine->iommus[whose]->freedom : NULL;
+}
+
+/* A flag becomes 0 or 1; a number that does not fit is none. */
+static int turn_knob(struct endpoint_function *served, struct order *order)
+{
+	const struct served_descriptor *d = order->d;
+	const struct knob *knob = d->engine < SERVED_KNOBS ? &knobs[d->engine] : NULL;
+	void *owner = knob ? owner_of(served, knob, d->addr) : NULL;
+	uint64_t value = d->value;
+
+	if (!owner || value >> (8 * knob->size - 1))
+		return -EINVAL;
+	if (knob->size == 1)
+		value = !!value;
+	memcpy((uint8_t *)owner + knob->offset, &value, knob->size);
+	return 0;
+}
+
+/* ---- All of them ---- */
+
+/** struct request_kind - @exclusive: nothing else may run meanwhile; @work: the machine has some */
+static const struct request_kind {
+	int (*carry_out)(struct endpoint_function *served, struct order *order);
+	bool exclusive;
+	bool work;
+} kinds[] = {
+	[SERVED_DMA] = { dma },
+	[SERVED_DMA_START] = { dma_start },
+	[SERVED_DMA_FINISH] = { dma_finish, .work = true },
+	[SERVED_PREFETCH] = { prefetch },
+	[SERVED_PAGE_REQUEST] = { page_request, .work = true },
+	[SERVED_PAGE_ANSWER] = { page_answer },
+	[SERVED_MARK] = { mark },
+	[SERVED_EVENT] = { event },
+	[SERVED_FAULT] = { plant, .exclusive = true },
+	[SERVED_FAULT_HITS] = { hits },
+	[SERVED_KNOB] = { turn_knob, .exclusive = true },
+	[SERVED_COUNT] = { count },
+};
+
+/* What engines held or had stalled before a reset is aborted, and they are free again. */
+static void forget_engines(struct endpoint_function *served)
+{
+	for (unsigned int i = 0; i < SERVED_ENGINES; i++) {
+		if (served->engines[i].pending)
+			endpoint_dma_finish(served->endpoint, i);
+		served->engines[i].pending = false;
+	}
+}
+
+void endpoint_request(void *arg, struct served_descriptor *d, uint8_t *data)
+{
+	struct endpoint_function *served = arg;
+	struct order order = { d, data };
+	const struct request_kind *kind = &kinds[d->op];
+
+	if (d->op >= sizeof(kinds) / sizeof(kinds[0]) || !kind->carry_out) {
+		d->result = -EOPNOTSUPP;
+		return;
+	}
+	if (kind->exclusive)
+		pthread_rwlock_wrlock(served->function.lock);
+	else
+		pthread_rwlock_rdlock(served->function.lock);
+	if (__atomic_exchange_n(&served->was_reset, false, __ATOMIC_SEQ_CST))
+		forget_engines(served);
+	d->result = kind->carry_out(served, &order);
+	pthread_rwlock_unlock(served->function.lock);
+	if (kind->work || machine_has_msi(served->machine))
+		served->machine_work(served->work_arg);
+}
