@@ -20,6 +20,8 @@ source "$ROOT/runner/qemu.bash"
 source "$ROOT/runner/kernel.bash"
 # shellcheck source=runner/programs.bash
 source "$ROOT/runner/programs.bash"
+# shellcheck source=runner/hardware.bash
+source "$ROOT/runner/hardware.bash"
 # shellcheck source=runner/guest.bash
 source "$ROOT/runner/guest.bash"
 # shellcheck source=runner/ref.bash

@@ -55,6 +55,7 @@ guest_plan() {
 
 	printf 'port %s\nenv NIT_SEED=%s\n' "${ARCH[$arch.port]}" "$OPT_SEED"
 	program_env | sed 's/^/env /'
+	[[ -z $HARDWARE_PLAN ]] || cat "$HARDWARE_PLAN"
 	[[ -z $OPT_COVERAGE ]] || echo 'write /sys/kernel/debug/gcov/reset 1'
 	awk -F '\t' '
 	{ program = $1 "." $2; path[program] = $1 "/" $2; tests[program] = tests[program] " -r " $3 }
@@ -84,19 +85,26 @@ guest_initramfs() {
 	rm -rf "$tree"
 }
 
+# guest_memory MACHINE: prints MiB; KASAN's shadow and quarantine take as much again
+guest_memory() {
+	local memory=${MACHINE[$1.memory]}
+
+	[[ -z $OPT_DEBUG ]] || memory=$((memory * 2))
+	echo "$memory"
+}
+
 # guest_command MACHINE KERNEL INITRAMFS CONSOLE: sets GUEST to the QEMU command line
 guest_command() {
-	local machine=$1 arch=${MACHINE[$1.arch]} memory=${MACHINE[$1.memory]} append
+	local machine=$1 arch=${MACHINE[$1.arch]} append
 
-	[[ -z $OPT_DEBUG ]] || memory=$((memory * 2))	# KASAN's shadow and quarantine
 	append="console=${ARCH[$arch.console]} panic=-1 oops=panic hung_task_panic=1 loglevel=6"
 	# A busy host may keep a CPU of the guest from running for longer than the kernel's 20 s.
 	append+=" rcupdate.rcu_cpu_stall_timeout=100 watchdog_thresh=50"
 	# shellcheck disable=SC2206 # words
 	GUEST=(${QEMU[$arch]} -M "${ARCH[$arch.machine]}" -accel "${ACCEL[$arch]}"
-		-cpu "${MACHINE[$machine.cpu]}" -smp "${MACHINE[$machine.cpus]}" -m "$memory"
+		-cpu "${MACHINE[$machine.cpu]}" -smp "${MACHINE[$machine.cpus]}" -m "$(guest_memory "$machine")"
 		-nodefaults -display none -no-reboot -serial "file:$4" -serial stdio
-		-kernel "$2" -initrd "$3" ${MACHINE[$machine.options]-}
+		-kernel "$2" -initrd "$3" ${MACHINE[$machine.options]-} "${HARDWARE[@]}"
 		-append "$append ${ARCH[$arch.append]-} ${MACHINE[$machine.append]-}")
 }
 
@@ -106,6 +114,7 @@ guest_boot() {
 	local raw=$3/raw/$4.log console=$3/console/$4.log files=$WORK/$4 console_pid
 
 	mkdir -p "$files"
+	hardware_start "$machine" "$name" "$dir" "$files"
 	guest_plan "$machine" "$tests" >"$files/plan"
 	guest_initramfs "$arch" "$files/plan" "$tests" "$files/initramfs" ||
 		die "cannot write $files/initramfs" "is there space? TMPDIR chooses another place"
@@ -114,10 +123,14 @@ guest_boot() {
 	console_pid=$!
 	guest_command "$machine" "${KERNEL[$arch.image]}" "$files/initramfs" "$files/console"
 	printf '%q ' "${GUEST[@]}" >"$dir/console/$name.command"
-	guest_listen "$raw" "$deadline" || echo "$LISTENED" >"$files/died"
+	guest_listen "$raw" "$deadline" "$files/qemu" || echo "$LISTENED" >"$files/died"
 	exec {CONSOLE}<>"$files/console"	# for a QEMU that never opened it: the reader must see an end
 	exec {CONSOLE}>&-
 	wait "$console_pid"
+	if ! hardware_ended; then
+		echo hardware >"$files/died"
+		tail -n 20 "$dir/console/$name.hardware.log" >>"$console"
+	fi
 	guest_obituary "$raw" "$console" "$files/died"
 	rm -rf "$files"
 }
@@ -130,15 +143,16 @@ guest_console() {
 	} <"$1"
 }
 
-# guest_listen RAW DEADLINE: copy the port until the guest ends. Sets LISTENED to what is wrong.
-# QEMU dies with this shell, however that ends.
+# guest_listen RAW DEADLINE PID: copy the port until the guest ends. Sets LISTENED to what is wrong.
+# QEMU dies with this shell, however that ends; its process id is in the file PID.
 guest_listen() {
-	local raw=$1 deadline=$2 line lines=0 status left pid
+	local raw=$1 deadline=$2 pid_file=$3 line lines=0 status left pid
 
 	LISTENED=
 	: >"$raw"
 	exec {PORT}< <(exec setpriv --pdeathsig KILL "${GUEST[@]}" </dev/null 2>&1)
 	pid=$!
+	echo "$pid" >"$pid_file"
 	while :; do
 		left=$((deadline - SECONDS))
 		((left > 0)) || { LISTENED="timeout"; break; }

@@ -91,6 +91,8 @@ function death_of(id)
 		return "timeout: the guest ran out of time"
 	if (died == "flood")
 		return "flood: the guest never stopped talking"
+	if (died == "hardware")
+		return "hardware: nit-hw ended before the guest"
 	return (died == "" ? "exit" : died) ": the guest went away"
 }
 

@@ -43,7 +43,7 @@ programs_copy() {
 	local arch=$1 from=$2 to=$3 file strip
 
 	strip=$(host_cross "$arch")strip
-	for file in "$SUITES_DIR"/*/*.c "$SUITES_DIR/init.c"; do
+	for file in "$SUITES_DIR"/*/*.c "$SUITES_DIR"/{init,nit-hw}.c; do
 		file=${file#"$SUITES_DIR/"}
 		file=${file%.c}
 		[[ -e $from/$file ]] || continue

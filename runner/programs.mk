@@ -67,4 +67,5 @@ flags: FORCE
 
 .PHONY: all FORCE
 .SECONDARY:
--include $(objects:.o=.d) harness/vfio_user/main/nit-hw.d $(programs:$(TREE)/bin/%=$(TREE)/suites/%.d) $(TREE)/bin/init.d
+-include harness/vfio_user/main/nit-hw.d
+-include $(objects:.o=.d) $(programs:$(TREE)/bin/%=$(TREE)/suites/%.d) $(TREE)/bin/init.d

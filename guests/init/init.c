@@ -9,7 +9,7 @@
  *	env NIT_SEED=0x5eed1234		an environment variable for every program
  *	run NAME /nit/bin/x -r y	run a program; its standard output and error go to the port
  *	write FILE TEXT			write to a file, for instance in sysfs
- *	poke FILE OFFSET HEX		write one byte at an offset, for instance to a device's registers
+ *	poke FILE OFFSET HEX		write one byte at an offset, as to configuration space
  *	send NAME DIR			send the files below DIR, as hexadecimal text
  *
  * Every line on the port starts with the uptime in seconds and a word that says what it is:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The machines that nit-hw serves. One table says which functions there are and where; the hardware,
- * QEMU's options and the ACPI tables are all made from it.
+ * The machines that nit-hw serves. One table says which functions there are and where; the
+ * hardware, QEMU's options and the ACPI tables are all made from it.
  */
 #ifndef NIT_VFIO_USER_BOARD_H
 #define NIT_VFIO_USER_BOARD_H

@@ -29,7 +29,7 @@ struct client_file {
 	bool write;
 };
 
-/** struct client_memory - changed by one thread while nobody looks something up: the caller locks */
+/** struct client_memory - changed by one thread while nobody looks: the caller locks */
 struct client_memory {
 	struct client_range ranges[CLIENT_RANGES];
 	unsigned int range_count;

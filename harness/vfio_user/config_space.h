@@ -47,7 +47,7 @@ void config_bar(struct config_space *config, unsigned int index, uint32_t size);
 void config_add_express(struct config_space *config, bool integrated, bool flr);
 /** config_add_msi() - MSI with one vector and 64 bits of address */
 void config_add_msi(struct config_space *config);
-/** config_add_amd_iommu() - The AMD IOMMU's capability block (48882, 3.3), with registers at @base */
+/** config_add_amd_iommu() - The AMD IOMMU's capability block (48882, 3.3); registers at @base */
 void config_add_amd_iommu(struct config_space *config, uint64_t base, bool np_cache);
 /** config_add_ats() - ATS, and what goes with it; @queue_depth: Invalidate Queue Depth */
 void config_add_ats(struct config_space *config, unsigned int queue_depth);

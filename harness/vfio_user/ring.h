@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The device's side of a ring (spec/served.h): shared memory, and a thread that carries descriptors
- * out. What comes from there is the guest's, and may change at any moment: it is copied, then looked
- * at. The thread looks for a while before it sleeps, so that a busy ring needs no doorbell.
+ * The device's side of a ring (spec/served.h): shared memory, and a thread that carries
+ * descriptors out. What comes from there is the guest's, and may change at any moment: it is
+ * copied, then looked at. The thread looks for a while before it sleeps, so that a busy ring
+ * needs no doorbell.
  */
 #ifndef NIT_VFIO_USER_RING_H
 #define NIT_VFIO_USER_RING_H

@@ -18,6 +18,7 @@
 #define MSI_FIRST 0xfee00000ull
 #define MSI_LAST 0xfeefffffull
 #define TRACE_BYTES (64 << 20)
+#define PATIENCE_MS 60000	/* for the first client */
 
 /* ---- Memory and interrupts of the machine ---- */
 
@@ -336,12 +337,16 @@ int server_run(struct server *server)
 	struct pollfd fds[2 * SERVER_FUNCTIONS + 1];
 	struct pace pace = {};
 	bool had_client = false;
+	int rc;
 
 	while (!misplaced(server) && (!had_client || any_client(server))) {
 		fill(server, fds);
-		if (poll(fds, 2 * server->function_count + 1, pace.busy ? 1 : -1) < 0 &&
-		    errno != EINTR)
+		rc = poll(fds, 2 * server->function_count + 1,
+			  pace.busy ? 1 : had_client ? -1 : PATIENCE_MS);
+		if (rc < 0 && errno != EINTR)
 			return -errno;
+		if (!rc && !had_client)
+			return -ETIMEDOUT;
 		advance(server, &pace, serve(server, fds));
 		had_client |= any_client(server);
 	}

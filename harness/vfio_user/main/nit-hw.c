@@ -4,8 +4,8 @@
  *
  *	nit-hw --board NAME --dir DIR [--memory MIB] [--trace FILE]
  *
- * DIR gets the sockets, the ACPI table (acpi), what guests/init has to do (plan), and last, when
- * all is ready, QEMU's options, one a line (options). It ends with its last client. NIT_SEED and
+ * DIR gets the sockets, the ACPI table (acpi), QEMU's options, one a line (options), and what
+ * guests/init has to do (plan); then it prints "ready". It ends with its last client. NIT_SEED and
  * NIT_FAULT as for a test program. --list prints the boards.
  */
 #include <errno.h>
@@ -33,41 +33,18 @@ static FILE *create(const char *dir, const char *name)
 	return fopen(path, "we");
 }
 
-static int write_table(const struct board *board, const char *dir)
+static int write_files(const struct board *board, const char *dir, unsigned int memory)
 {
+	FILE *acpi = create(dir, "acpi"), *options = create(dir, "options");
+	FILE *plan = create(dir, "plan");
 	uint8_t table[BOARD_TABLE];
-	size_t len = board->vendor->table(board, table);
-	FILE *file = create(dir, "acpi");
 
-	if (!file || fwrite(table, 1, len, file) != len || fclose(file))
+	if (!acpi || !options || !plan)
 		return -errno;
-	return 0;
-}
-
-static int write_plan(const struct board *board, const char *dir)
-{
-	FILE *file = create(dir, "plan");
-
-	if (!file)
-		return -errno;
-	board_plan(board, file);
-	return fclose(file) ? -errno : 0;
-}
-
-/* Under another name first: whoever waits for them finds them whole. */
-static int write_options(const struct board *board, const char *dir, unsigned int memory)
-{
-	char from[4096], to[4096];
-	FILE *file = create(dir, "options.part");
-
-	if (!file)
-		return -errno;
-	board_options(board, dir, memory, file);
-	if (fclose(file))
-		return -errno;
-	snprintf(from, sizeof(from), "%s/options.part", dir);
-	snprintf(to, sizeof(to), "%s/options", dir);
-	return rename(from, to) ? -errno : 0;
+	fwrite(table, 1, board->vendor->table(board, table), acpi);
+	board_options(board, dir, memory, options);
+	board_plan(board, plan);
+	return fclose(acpi) | fclose(options) | fclose(plan) ? -EIO : 0;
 }
 
 static int open_trace(struct server *server, const char *path)
@@ -82,10 +59,12 @@ static int run(struct server *server, const struct board *board, const char *dir
 	int rc = server_open(server, board, dir, prng_seed());
 
 	rc = rc ?: open_trace(server, trace);
-	rc = rc ?: write_table(board, dir);
-	rc = rc ?: write_plan(board, dir);
-	rc = rc ?: write_options(board, dir, memory);
-	return rc ?: server_run(server);
+	rc = rc ?: write_files(board, dir, memory);
+	if (rc)
+		return rc;
+	puts("ready");
+	fflush(stdout);
+	return server_run(server);
 }
 
 static int usage(void)

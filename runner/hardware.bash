@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# Reference hardware for one boot of a guest: nit-hw serves it to QEMU (harness/vfio_user/main).
+
+readonly HARDWARE_READY=20	# s until its sockets are there
+
+HARDWARE=()	# QEMU's options for it
+HARDWARE_PLAN=	# the file with what guests/init has to do for it
+
+# hardware_start MACHINE NAME DIR FILES: its log and trace go to DIR, the rest to FILES; no hardware,
+# no options
+hardware_start() {
+	local machine=$1 name=$2 dir=$3 files=$4 word=
+
+	HARDWARE=() HARDWARE_PLAN=
+	[[ -n ${MACHINE[$machine.hardware]-} ]] || return 0
+	mkdir -p "$files/hardware" "$dir/trace"
+	exec {HARDWARE_PORT}< <(hardware_run "$machine" "$name" "$dir" "$files")
+	read -r -t "$HARDWARE_READY" -u "$HARDWARE_PORT" word
+	[[ $word == ready ]] || die "nit-hw does not start" "$(<"$dir/console/$name.hardware.log")"
+	mapfile -t HARDWARE <"$files/hardware/options"
+	HARDWARE_PLAN=$files/hardware/plan
+}
+
+# A guest whose hardware is gone would wait for it: it goes, too.
+hardware_run() {
+	local machine=$1 name=$2 dir=$3 files=$4 status=0
+
+	NIT_SEED=$OPT_SEED "${PROGRAMS[$HOST_ARCH]}/nit-hw" --board "${MACHINE[$machine.hardware]}" \
+		--dir "$files/hardware" --memory "$(guest_memory "$machine")" \
+		--trace "$dir/trace/$name.log" 2>"$dir/console/$name.hardware.log" || status=$?
+	echo "ended $status"
+	((status == 0)) || kill -KILL "$(<"$files/qemu")" 2>/dev/null
+}
+
+# hardware_ended: it ends with its last client; fails, and says so, if it did not end well
+hardware_ended() {
+	local word= status=
+
+	((${#HARDWARE[@]})) || return 0
+	read -r -t "$HARDWARE_READY" -u "$HARDWARE_PORT" word status
+	exec {HARDWARE_PORT}<&-
+	[[ $status == 0 ]]
+}
