@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * DMA engines of real and emulated devices, behind one table of operations: a driver for each kind
+ * of device, in user space on top of VFIO.
+ */
+#ifndef NIT_DMA_DEVICE_H
+#define NIT_DMA_DEVICE_H
+
+#include "core/dma.h"
+#include "vfio/vfio.h"
+
+struct dma_device;
+
+/**
+ * struct dma_driver - one kind of device. Functions return 0 or -errno unless they say otherwise;
+ * an operation that is NULL is one that the device does not have.
+ * @name: slug-safe
+ * @probe: this driver is for a device with this id
+ * @open: @device->vfio is bound, reset, and masters the bus; sets @device->priv
+ * @close: gives @device->priv back; nothing of the device is used afterwards
+ * @dma: one transfer on engine number @engine; what struct target_ops.dma promises
+ * @probe_write: for devices that write what they like: write 4 bytes at @addr. Returns 0 whatever
+ *	became of it; *@word: what was written, as the CPU reads it
+ * @dma_start, @dma_finish: a transfer that is held between translation and memory access
+ * @prefetch: fetch a translation into the ATC
+ * @page_request, @page_answer: PRI; the answer is the response code, -EAGAIN while there is none
+ *
+ * Guarantees: after @dma, @probe_write or @dma_finish returned, the transfer is over: it reached
+ * memory, or it never will. Every function returns in bounded time.
+ */
+struct dma_driver {
+	const char *name;
+	bool (*probe)(const struct pci_id *id);
+	int (*open)(struct dma_device *device);
+	void (*close)(struct dma_device *device);
+	enum dma_status (*dma)(struct dma_device *device, unsigned int engine, struct dma *dma);
+	int (*probe_write)(struct dma_device *device, uint64_t addr, uint32_t *word);
+	enum dma_status (*dma_start)(struct dma_device *device, unsigned int engine,
+				     struct dma *dma);
+	enum dma_status (*dma_finish)(struct dma_device *device, unsigned int engine);
+	int (*prefetch)(struct dma_device *device, uint32_t pasid, uint64_t addr, bool write);
+	int (*page_request)(struct dma_device *device, uint32_t pasid, uint64_t addr,
+			    unsigned int group, bool write);
+	int (*page_answer)(struct dma_device *device, unsigned int group);
+};
+
+/** struct dma_device - a device that is open; @priv: its driver's */
+struct dma_device {
+	const struct dma_driver *driver;
+	struct vfio_device *vfio;
+	void *priv;
+};
+
+/** dma_driver_of() - The driver for a device with this id, NULL: there is none */
+const struct dma_driver *dma_driver_of(const struct pci_id *id);
+
+/** dma_open() - @vfio must stay until dma_close(); -ENODEV: no driver for it */
+int dma_open(struct dma_device *device, struct vfio_device *vfio);
+void dma_close(struct dma_device *device);
+
+extern const struct dma_driver dma_testdev;
+
+#endif
