@@ -36,6 +36,8 @@ source "$ROOT/runner/results.bash"
 source "$ROOT/runner/coverage.bash"
 # shellcheck source=runner/faults.bash
 source "$ROOT/runner/faults.bash"
+# shellcheck source=runner/mutants.bash
+source "$ROOT/runner/mutants.bash"
 # shellcheck source=runner/verdict.bash
 source "$ROOT/runner/verdict.bash"
 
@@ -55,7 +57,9 @@ main() {
 	install-kselftest) programs_install "$OPT_DESTDIR" ;;
 	build-programs) programs_export "$OPT_DESTDIR" ;;
 	run) run_tests ;;
+	patched) mutant_patched "$@" ;;
 	faults) faults_run ;;
+	mutants) mutants_run ;;
 	esac
 }
 
@@ -64,6 +68,7 @@ set_up() {
 
 	host_need jq=jq setpriv=util-linux cpio=cpio flock=util-linux
 	kernel_find "$OPT_KERNEL" "${OPT_ARCHES[@]}"
+	[[ $OPT_ACTION != patched ]] || return 0	# the rest happens where it is applied
 	for arch in "${OPT_ARCHES[@]}"; do
 		programs_build "$arch" "${OPT_SUITES[@]}"
 	done

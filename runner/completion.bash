@@ -8,7 +8,9 @@ _nit() {
 	root=$(cd "$(dirname "${COMP_WORDS[0]}")" 2>/dev/null && pwd)
 	COMPREPLY=()
 	case $previous in
-	--kernel | --results | --install-kselftest) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+	--kernel | --patch | --results | --install-kselftest | --mutants)
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		;;
 	--arch) words=$(cd "$root/guests/arch" && printf '%s ' *.arch | sed 's/\.arch//g') ;;
 	--suite) words=$(cd "$root/suites" && echo *) ;;
 	--target) words="guest ref" ;;

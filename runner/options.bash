@@ -11,6 +11,7 @@ usage() {
 	  --kernel DIR        a kernel source tree: built out of tree, incrementally
 	  --kernel FILE       a bzImage or Image, taken as it is
 	                      (default: the newest linux-source of Debian $DEBIAN_SUITE-backports)
+	  --patch FILE        with this patch; the source is not touched
 	  --arch A[,B]        architectures: ${ARCHES[*]} (default: the host's, $HOST_ARCH)
 	  --debug             build with KASAN, lockdep, UBSAN, KFENCE, DEBUG_OBJECTS
 	  --coverage          build with GCOV for drivers/iommu/iommufd; report lines and branches
@@ -20,7 +21,7 @@ usage() {
 	  --target T          what carries the tests: guest (default), ref
 	  --suite S[,T]       suites: $(suites_all | xargs)
 	  --test GLOB         only tests whose name, or a run of whole parts of it, matches
-  --fault NAME        plant this bug in the reference (--target ref)
+	  --fault NAME        plant this bug in the reference (--target ref)
 	  --repeat N          run everything N times; prints the flake rate
 	  --seed N            seed of everything random (default 0x5eed1234)
 	  --timeout SECONDS   bound of one guest, all its reboots included (default $TIMEOUT)
@@ -29,7 +30,8 @@ usage() {
 	Instead of running
 	  --list              the tests, one a line
 	  --rules             the rules, and which tests stand for them
-  --faults            plant every bug in turn: which tests see it (--target ref)
+	  --faults            plant every bug in turn: which tests see it (--target ref)
+	  --mutants DIR       patch the kernel with each of DIR/**/*.patch in turn: which tests see it
 	  --setup             fetch and build everything, run nothing
 	  --install-kselftest DIR   install the suites as a kselftest collection
 	  --build-programs DIR      build the test programs for the first architecture into DIR
@@ -66,7 +68,7 @@ suites_all() {
 options_default() {
 	OPT_ACTION=run OPT_KERNEL='' OPT_DEBUG='' OPT_COVERAGE='' OPT_SANITIZE='' OPT_CLEAN_CACHE=''
 	OPT_TEST='*' OPT_FAULT='' OPT_REPEAT=1 OPT_SEED=0x5eed1234 OPT_TIMEOUT=$TIMEOUT OPT_JOBS=$(nproc)
-	OPT_RESULTS='' OPT_DESTDIR='' OPT_TARGET=guest
+	OPT_RESULTS='' OPT_DESTDIR='' OPT_MUTANTS='' OPT_PATCH='' OPT_TARGET=guest
 	OPT_ARCHES=("$HOST_ARCH")
 	OPT_SUITES=()
 }
@@ -87,8 +89,8 @@ options_read() {
 			[[ -z $has_value ]] || die "$option takes no value"
 			option_flag "$option"
 			;;
-		--kernel | --arch | --sanitize | --target | --suite | --test | --fault | --repeat | --seed | \
-			--timeout | --jobs | --results | --install-kselftest | --build-programs)
+		--kernel | --patch | --arch | --sanitize | --target | --suite | --test | --fault | --repeat | --seed | \
+			--timeout | --jobs | --results | --install-kselftest | --build-programs | --mutants)
 			if [[ -z $has_value ]]; then
 				(($#)) || die "$option needs a value" "./run.sh --help shows which"
 				value=$1
@@ -108,6 +110,11 @@ options_read() {
 options_agree() {
 	[[ $OPT_ACTION != faults || -z $OPT_FAULT ]] || die "--faults plants every fault: drop --fault"
 	[[ $OPT_ACTION != faults && -z $OPT_FAULT ]] || OPT_TARGET=ref
+	[[ -z $OPT_PATCH || ($OPT_TARGET == guest && $OPT_ACTION == run) ]] ||
+		die "--patch goes with a run of --target guest"
+	[[ -z $OPT_PATCH ]] || OPT_ACTION=patched
+	[[ $OPT_ACTION != mutants || ($OPT_TARGET == guest && -z ${OPT_SUITES[*]} && $OPT_TEST == '*') ]] ||
+		die "--mutants chooses the suites by what a patch touches: drop --target, --suite, --test"
 	if [[ $OPT_TARGET == ref ]]; then
 		[[ -z $OPT_DEBUG$OPT_COVERAGE ]] ||
 			die "--target ref has no kernel: --debug and --coverage need --target guest"
@@ -144,6 +151,10 @@ option_value() {
 			"expected a kernel source tree, or a bzImage or Image"
 		OPT_KERNEL=$value
 		;;
+	--patch)
+		[[ -f $value && -r $value ]] || die "--patch $value: no such file" "expected a patch for patch -p1"
+		OPT_PATCH=$(realpath "$value")
+		;;
 	--arch) option_words OPT_ARCHES "$option" "$value" "${ARCHES[*]}" ;;
 	--suite) option_words OPT_SUITES "$option" "$value" "$(suites_all | xargs)" ;;
 	--target) option_words OPT_TARGET "$option" "$value" "$TARGETS" ;;
@@ -159,6 +170,11 @@ option_value() {
 		OPT_SEED=$value
 		;;
 	--results) OPT_RESULTS=$value ;;
+	--mutants)
+		[[ -d $value ]] || die "--mutants $value: no such directory" "expected one with patches, *.patch"
+		OPT_ACTION=mutants
+		OPT_MUTANTS=$value
+		;;
 	--install-kselftest | --build-programs)
 		OPT_ACTION=${option#--}
 		OPT_DESTDIR=$value

@@ -38,8 +38,9 @@ verdict_environment() {
 		--arg cpu "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" \
 		--arg host "$(uname -sr)" --argjson cpus "$(nproc)" --arg target "$OPT_TARGET" \
 		--argjson seconds $((SECONDS - RUN_STARTED)) --arg debug "$OPT_DEBUG" --arg fault "$OPT_FAULT" \
+		--arg patch "${MUTANT_PATCH-}" \
 		'{ nit: $nit, $version, $date, $seed, $command, $target, seconds: $seconds,
-		   options: { kernel: $kernel, debug: ($debug != ""), $fault },
+		   options: { kernel: $kernel, debug: ($debug != ""), $fault, $patch },
 		   kernels: add, accel: (add | map_values(.accel)), $qemu,
 		   host: { cpu: $cpu, cpus: $cpus, os: $host } }'
 }
