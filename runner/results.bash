@@ -65,7 +65,7 @@ results_summary() {
 results_files() {
 	local file files=
 
-	for file in results.{json,ktap} junit.xml environment.json console/ raw/ coverage/; do
+	for file in report.html results.{json,ktap} junit.xml environment.json console/ raw/ coverage/; do
 		[[ ! -e $1/$file ]] || files+="  $file"
 	done
 	printf '%s' "${files#  }"

@@ -61,6 +61,7 @@ verdict_write() {
 	verdict_environment >"$RUN_DIR/environment.json" && results_write "$RUN_DIR" "$ROOT" ||
 		die "cannot write the results in $RUN_DIR" "is there space?"
 	[[ -z $OPT_COVERAGE ]] || coverage_report "$RUN_DIR"
+	report_write "$RUN_DIR" "$ROOT" || die "cannot write the report in $RUN_DIR" "is there space?"
 	verdict_booted
 	results_summary "$RUN_DIR"
 	((OPT_REPEAT == 1)) || results_flakes "$RUN_DIR"

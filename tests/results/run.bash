@@ -11,6 +11,8 @@ ROOT=$(cd "$HERE/../.." && pwd)
 source "$ROOT/tests/tap.bash"
 # shellcheck source=runner/results.bash
 source "$ROOT/runner/results.bash"
+# shellcheck source=runner/report.bash
+source "$ROOT/runner/report.bash"
 OUT=$(mktemp -d "${TMPDIR:-/tmp}/nit-results.XXXXXX") || exit 2
 trap 'rm -rf "$OUT"' EXIT
 
@@ -44,6 +46,17 @@ outcomes() {
 
 summary() {
 	results_summary "$1" | sed "s,$1,RUN_DIR,"
+}
+
+# report NAME: the page can be parsed, is on its own, and has every test that failed
+report() {
+	local page=$OUT/$1/report.html name
+
+	report_write "$OUT/$1" "$HERE" && xmllint --noout "$page" || return
+	! grep -oE '<(script|link|img)|(src|href)="[^#"]*"|url\(' "$page" || return
+	jq -r '.tests[] | select(.outcome == "fail") | .name' "$OUT/$1/results.json" | while read -r name; do
+		grep -qF "<b class=\"fail\">$name</b>" "$page" || { echo "not in the page: $name"; return 1; }
+	done
 }
 
 status() {
@@ -122,6 +135,7 @@ case_check() {
 	tap_check "$name-written" case_write "$name"
 	tap_check "$name-outcomes" expected "$name" outcomes
 	tap_check "$name-summary" expected "$name" summary
+	tap_check "$name-report" report "$name"
 	tap_check "$name-status" expected "$name" status
 	tap_check "$name-json" json_form "$run"
 	tap_check "$name-ktap" ktap_agrees "$run"

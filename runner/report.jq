@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# results.json as a page: self-contained, no script, no network. Needs --rawfile rules, css, faults,
+# mutants ("" where there are none) and --arg figures (SVG of what was measured).
+
+def text: tostring | @html;
+def element($name; $class): "<\($name)" + (if $class == "" then "" else " class=\"\($class)\"" end)
+	+ ">" + . + "</\($name)>";
+def cell: element("td"; "");
+def number: text | element("td"; "n");
+def code: text | element("code"; "");
+def row: element("tr"; "");
+def id: text | element("td"; "id");
+# A name that ends in # heads a column of numbers
+def head: map(if endswith("#") then .[:-1] | text | element("th"; "n") else text | element("th"; "") end)
+	| add | row;
+def table($columns): ($columns | head) + add | element("table"; "") | element("div"; "wide");
+def section($id; $title): "<h2 id=\"\($id)\">\($title)</h2>" + .;
+def count($outcome): map(select(.outcome == $outcome)) | length;
+def counts: count("pass"), count("known"), count("fail"), count("skip");
+def lines: split("\n") | map(select(. != "" and (startswith("#") | not)) | split("\t"));
+def clock: floor | "\(. / 60 | floor):\(. % 60 | tostring | if length < 2 then "0" + . else . end)";
+
+def total:
+	.counts
+	| "<p class=\"total\"><span class=\"\(if .failed > 0 then "fail" else "pass" end)\">\(.passed) passed,"
+	  + " \(.failed) failed</span>, \(.known) known, \(.skipped) skipped</p>";
+
+def summary:
+	.programs as $programs
+	| [.tests | group_by([.suite, .machine])[]
+	   | .[0] as $first
+	   | [$programs[] | select(.suite == $first.suite and .machine == $first.machine)] as $ran
+	   | ([$first.suite, $first.machine] | map(id) | add)
+	     + ([counts | number] | add)
+	     + ([$ran[].checks] | add // 0 | number)
+	     + ([$ran[].duration_s] | add // 0 | clock | number) | row]
+	| table(["suite", "machine", "passed#", "known#", "failed#", "skipped#", "checks#", "time#"])
+	| section("summary"; "Summary");
+
+def failure:
+	"\(.file):\(.line): \(.expr)\n    expected \(.expected), observed \(.observed)"
+	+ (if .rule != "-" then "  (\(.rule))" else "" end);
+
+def fold($title): if . == [] then "" else
+	"<details><summary>\($title)</summary><pre>" + (map(text) | join("\n")) + "</pre></details>" end;
+
+def failed_one:
+	"<article><b class=\"fail\">\(.name | text)</b> [\(.machine | text)] \(.rules | unique | join(" ") | text)"
+	+ "<p>\(.reason | text)</p>"
+	+ (.failures | map(failure) | unique | fold("checks that failed (\(length))"))
+	+ (.notes | fold("evidence")) + (.splat | fold("the kernel's report"))
+	+ (.console | fold("end of the console")) + (.output | fold("other output"))
+	+ "<p>replay: \(.replay | code)</p></article>";
+
+def failures:
+	[.tests[] | select(.outcome == "fail")]
+	| (if . == [] then "<p>None.</p>" else map(failed_one) | add end)
+	| section("failures"; "Failures");
+
+def grouped($outcome; key; why): [.tests[] | select(.outcome == $outcome)] | group_by(key) | sort_by(-length)
+	| map((length | number) + (.[0] | why)
+	      + ((.[0] | .deviation.reason // .reason | text)
+		 + (map("\(.name) [\(.machine)]") | unique | fold("which")) | cell) | row);
+
+def deviations:
+	grouped("known"; [.deviation.rule, .deviation.reason];
+		(.deviation.rule // "-" | id))
+	| if . == [] then "<p>None.</p>" else table(["tests#", "rule", "reason"]) end
+	| section("deviations"; "Known deviations");
+
+def skips:
+	grouped("skip"; .reason; "")
+	| if . == [] then "<p>None.</p>" else table(["tests#", "reason"]) end
+	| section("skips"; "Skipped: not shown by this run");
+
+# How many kept the rule, in the colour of the worst
+def rule_cell:
+	if . == null then "–" | cell
+	else . as $tests
+		| (if any($tests[]; .outcome == "fail") then "fail"
+		   elif all($tests[]; .outcome == "pass") then "pass" else "known" end) as $class
+		| "\($tests | count("pass"))/\($tests | length)" | element("td"; "n \($class)") end;
+
+def coverage:
+	($rules | lines | map({ (.[0]): .[2] }) | add // {}) as $sentence
+	| ([.tests[].machine] | unique) as $machines
+	| (reduce .tests[] as $test ({}; reduce ($test.rules | unique)[] as $rule (.;
+		.[$rule][$test.machine] += [$test]))) as $tests
+	| ($sentence + $tests | keys)
+	| (map(select($tests[.])) | length) as $seen
+	| "<p>\($seen) of \(length) rules have a test in this run. A cell says how many of a rule's tests"
+	  + " passed; a dash, that none ran there.</p>"
+	  + (map(. as $rule
+		| id + ([$machines[] | $tests[$rule][.] | rule_cell] | add // "")
+		+ ($sentence[$rule] // "not in rules.tsv" | text | cell) | row)
+	     | table(["rule"] + ($machines | map(. + "#")) + ["what it says"]))
+	| section("rules"; "Rules");
+
+def matrix($tsv; $id; $title; $columns):
+	if $tsv == "" then "" else
+	($tsv | lines[1:] | map(map(text | cell) | add | row) | table($columns)) | section($id; $title) end;
+
+def environment:
+	[.environment | to_entries[] | (.key | text | cell) + (.value | tojson | code | cell) | row]
+	| table(["", ""]) | section("environment"; "Environment");
+
+# Well-formed XML, too, so that tests can parse it
+"<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"/>"
++ "<meta name=\"viewport\" content=\"width=device-width\"/>"
++ "<title>nit \(.run.name | text)</title><style>\($css)</style></head><body>"
++ "<h1>nit: nested invalidation tests</h1><p>\(.run.name | text), \(.environment.date // "" | text):"
++ " \(.run.command // "" | code)</p>" + total
++ "<nav>" + (["summary", "failures", "deviations", "skips", "rules", "environment"]
+	| map("<a href=\"#\(.)\">\(.)</a>") | join(" ")) + "</nav>"
++ summary + failures + deviations + $figures + coverage
++ matrix($faults; "faults"; "Planted faults"; ["fault", "the bug", "seen by"])
++ matrix($mutants; "mutants"; "Mutants"; ["mutant", "verdict", "killed by", "seconds"])
++ skips + environment + "</body></html>"
