@@ -131,8 +131,8 @@ mutant_try() {
 	local patch=$1 name=$2 arch=$3 suite=$4 tests=$5 run status=0
 
 	run=$suite$([[ $tests == '*' ]] || cache_key <<<"$tests")
-	mutant_run "$RUN_DIR/$name/$run" mutant_space "$ROOT/runner/mutant.bash" "$(realpath "$patch")" ||
-		status=$?
+	mutant_run "$RUN_DIR/$name/$run" mutant_space "$ROOT/runner/mutant.bash" "$(realpath "$patch")" \
+		"$MUTANT_SOURCE" || status=$?
 	case $status in
 	0 | 4) return ;;
 	1) ;;
