@@ -40,6 +40,7 @@ enum served_register {
 #define SERVED_DATA 0x2000u
 #define SERVED_MEMORY_SIZE 0x80000u
 #define SERVED_ENGINES 8u
+#define SERVED_LINE 256u		/* bytes of an event, with the 0 at its end */
 
 /** struct served_ring - @asleep: the device waits for the doorbell */
 struct served_ring {
@@ -59,9 +60,8 @@ enum served_op {
 	SERVED_PREFETCH,	/* @kind: DMA_READ or DMA_WRITE */
 	SERVED_PAGE_REQUEST,	/* PRI; @value: group, @kind: as above */
 	SERVED_PAGE_ANSWER,	/* PRI; @value: group; result: response code or -EAGAIN */
-	SERVED_SETTLE,		/* let the hardware come to rest */
 	SERVED_MARK,		/* @value: the number that the next event gets */
-	SERVED_EVENT,		/* @value: number; out: the number found, data: its line */
+	SERVED_EVENT,		/* @value: number; out: the number found, data: its SERVED_LINE bytes */
 	SERVED_FAULT,		/* data: name of a fault; @value: planted? result: places */
 	SERVED_FAULT_HITS,	/* data: name; @value: how often control came past */
 	SERVED_KNOB,		/* @engine: enum served_knob, @addr: enum served_whose, @value */

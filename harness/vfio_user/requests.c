@@ -118,7 +118,7 @@ static int mark(struct endpoint_function *served, struct order *order)
 
 static int event(struct endpoint_function *served, struct order *order)
 {
-	char line[256] = "";
+	char line[SERVED_LINE] = "";
 
 	order->d->value = hw_trace_read(served->machine->trace, order->d->value, line,
 					sizeof(line));
