@@ -5,6 +5,7 @@
 
 /* The best first: where a machine has several kinds, tests run on the first. */
 static const struct dma_driver * const drivers[] = {
+	&dma_served,
 	&dma_testdev,
 };
 

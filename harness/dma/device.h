@@ -24,6 +24,7 @@ struct dma_device;
  * @dma_start, @dma_finish: a transfer that is held between translation and memory access
  * @prefetch: fetch a translation into the ATC
  * @page_request, @page_answer: PRI; the answer is the response code, -EAGAIN while there is none
+ * @mark, @event: what the hardware saw, where it says so: as in struct target_ops
  *
  * Guarantees: after @dma, @probe_write or @dma_finish returned, the transfer is over: it reached
  * memory, or it never will. Every function returns in bounded time.
@@ -42,6 +43,9 @@ struct dma_driver {
 	int (*page_request)(struct dma_device *device, uint32_t pasid, uint64_t addr,
 			    unsigned int group, bool write);
 	int (*page_answer)(struct dma_device *device, unsigned int group);
+	uint64_t (*mark)(struct dma_device *device);
+	uint64_t (*event)(struct dma_device *device, uint64_t number, char *line,
+			  unsigned int size);
 };
 
 /** struct dma_device - a device that is open; @priv: its driver's */
@@ -58,6 +62,6 @@ const struct dma_driver *dma_driver_of(const struct pci_id *id);
 int dma_open(struct dma_device *device, struct vfio_device *vfio);
 void dma_close(struct dma_device *device);
 
-extern const struct dma_driver dma_testdev;
+extern const struct dma_driver dma_served, dma_testdev;
 
 #endif
