@@ -13,11 +13,15 @@ source "$ROOT/runner/cache.bash"
 source "$ROOT/runner/table.bash"
 # shellcheck source=runner/host.bash
 source "$ROOT/runner/host.bash"
-readonly ALL="lint results unit ref fuzz runner uapi"	# cheap ones first
 
-# check_tap NAME STATUS FILE: prints "passed failed skipped" of one TAP stream
+# They run side by side: first what takes longest, lest it end last and alone. One more than there are
+# CPUs, for guests and their runners also wait.
+readonly ALL="uapi ref runner lint results unit fuzz"
+readonly SLOTS=$(($(nproc) + 1))
+
+# check_tap STATUS FILE: prints "passed failed skipped" of one TAP stream
 check_tap() {
-	awk -v status="$2" '
+	awk -v status="$1" '
 	/^1\.\.[0-9]+/ { plan = substr($1, 4); planned = 1 }
 	/^not ok .*# TODO/ { skipped++; seen++; next }
 	/^not ok / { failed++; seen++; next }
@@ -29,34 +33,74 @@ check_tap() {
 		if (!planned || plan != seen + 0 || (status && !failed))
 			failed++
 		print passed + 0, failed + 0, skipped + 0
-	}' "$3"
+	}' "$2"
+}
+
+# check_run NAME: leaves its TAP, status, and times in $OUT/NAME{,.status,.time}
+check_run() {
+	local status=0 TIMEFORMAT='%R %U %S'
+
+	{ time "$ROOT/tests/$1/run.bash" >"$OUT/$1" 2>&3 || status=$?; } 3>&2 2>"$OUT/$1.time"
+	echo "$status" >"$OUT/$1.status"
+}
+
+# check_report NAME: what failed, and how many; adds to PASSED, FAILED, SKIPPED
+check_report() {
+	local name=$1 counts times
+
+	echo "== $name"
+	grep -aE -A 12 '^not ok ' "$OUT/$name" | grep -vE '^ok |# TODO'
+	read -ra counts < <(check_tap "$(cat "$OUT/$name.status" || echo killed)" "$OUT/$name")
+	read -ra times <"$OUT/$name.time"
+	printf '   %d passed, %d failed, %d skipped  (%.0f s; processor %.0f s + %.0f s)\n' \
+		"${counts[@]}" "${times[@]}"
+	((PASSED += counts[0], FAILED += counts[1], SKIPPED += counts[2]))
+}
+
+# Wait for one of the groups, whichever ends first
+check_reap() {
+	local pid
+
+	wait -n -p pid "${!NAME_OF[@]}"
+	unset "JOBS[$pid]"
+	check_report "${NAME_OF[$pid]}"
+	unset "NAME_OF[$pid]"
 }
 
 main() {
-	local name names=("$@") passed=0 failed=0 skipped=0 counts started status out
+	local name names=("$@")
 
 	(($#)) || read -ra names <<<"$ALL"
 	host_need jq=jq shellcheck=shellcheck xmllint=libxml2-utils git=git perl=perl TAP::Parser=perl
-	out=$(mktemp -d "${TMPDIR:-/tmp}/nit-check.XXXXXX") || exit 2
-	# shellcheck disable=SC2064 # now
-	trap "rm -rf '$out'" EXIT
 	for name in "${names[@]}"; do
 		[[ -x $ROOT/tests/$name/run.bash ]] || {
 			echo "check.bash: error: no tests/$name/run.bash; there are: $ALL" >&2
 			exit 2
 		}
 	done
+	OUT=$(mktemp -d "${TMPDIR:-/tmp}/nit-check.XXXXXX") || exit 2
 	for name in "${names[@]}"; do
-		started=$SECONDS status=0
-		echo "== $name"
-		"$ROOT/tests/$name/run.bash" >"$out/$name" || status=$?
-		grep -aE -A 12 '^not ok ' "$out/$name" | grep -vE '^ok |# TODO'
-		read -ra counts < <(check_tap "$name" "$status" "$out/$name")
-		printf '   %d passed, %d failed, %d skipped  (%d s)\n' "${counts[@]}" $((SECONDS - started))
-		((passed += counts[0], failed += counts[1], skipped += counts[2]))
+		((${#NAME_OF[@]} < SLOTS)) || check_reap
+		spawn check_run "$name"
+		NAME_OF[$SPAWNED]=$name
 	done
-	echo "$passed passed, $failed failed, $skipped skipped"
-	((failed == 0))
+	while ((${#NAME_OF[@]})); do
+		check_reap
+	done
+	echo "$PASSED passed, $FAILED failed, $SKIPPED skipped"
+	((FAILED == 0))
 }
 
+clean_up() {
+	trap '' INT TERM HUP
+	jobs_kill
+	[[ -z $OUT ]] || rm -rf "$OUT"
+}
+
+declare -A NAME_OF=()	# of the running groups, by process id
+PASSED=0 FAILED=0 SKIPPED=0 OUT=
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+trap 'exit 129' HUP
 main "$@"
