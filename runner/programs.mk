@@ -24,7 +24,7 @@ ifneq ($(WERROR),)
 CFLAGS += -Werror
 endif
 
-modules := core iommufd vfio model hw hyp pgtable guest vmm dma oracle target vfio_user
+modules := core iommufd vfio model hw hyp pgtable guest vmm dma qtest oracle target vfio_user
 sources := $(foreach m,$(modules),$(wildcard $(ROOT)/harness/$(m)/*.c))
 objects := $(patsubst $(ROOT)/%.c,%.o,$(sources))
 programs := $(foreach s,$(SUITES),$(patsubst $(SUITES_DIR)/%.c,$(TREE)/bin/%,$(wildcard $(SUITES_DIR)/$(s)/*.c)))

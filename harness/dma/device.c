@@ -17,19 +17,43 @@ const struct dma_driver *dma_driver_of(const struct pci_id *id)
 	return NULL;
 }
 
-int dma_open(struct dma_device *device, struct vfio_device *vfio)
+static int open_with(struct dma_device *device, const struct dma_driver *driver)
 {
-	const struct dma_driver *driver = dma_driver_of(&vfio->id);
-	int rc;
+	int rc = !driver ? -ENODEV : driver->open ? driver->open(device) : 0;
 
-	*device = (struct dma_device){};
-	if (!driver)
-		return -ENODEV;
-	device->vfio = vfio;
-	rc = driver->open ? driver->open(device) : 0;
 	if (!rc)
 		device->driver = driver;
 	return rc;
+}
+
+static uint64_t vfio_bar_read(const struct dma_bar *bar, uint64_t at, unsigned int size)
+{
+	return size == 8 ? vfio_read64(bar->priv, bar->number, at) :
+			   vfio_read32(bar->priv, bar->number, at);
+}
+
+static void vfio_bar_write(const struct dma_bar *bar, uint64_t at, unsigned int size,
+			   uint64_t value)
+{
+	if (size == 8)
+		vfio_write64(bar->priv, bar->number, at, value);
+	else
+		vfio_write32(bar->priv, bar->number, at, value);
+}
+
+int dma_open(struct dma_device *device, struct vfio_device *vfio)
+{
+	*device = (struct dma_device){
+		.vfio = vfio,
+		.registers = { .read = vfio_bar_read, .write = vfio_bar_write, .priv = vfio },
+	};
+	return open_with(device, dma_driver_of(&vfio->id));
+}
+
+int dma_open_bar(struct dma_device *device, const struct pci_id *id, const struct dma_bar *bar)
+{
+	*device = (struct dma_device){ .registers = *bar };
+	return open_with(device, dma_driver_of(id));
 }
 
 void dma_close(struct dma_device *device)

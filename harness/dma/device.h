@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * DMA engines of real and emulated devices, behind one table of operations: a driver for each kind
- * of device, in user space on top of VFIO.
+ * of device, in user space on top of VFIO, or
+ * of an emulator that is driven from outside (harness/qtest).
  */
 #ifndef NIT_DMA_DEVICE_H
 #define NIT_DMA_DEVICE_H
 
+#include "bar.h"
 #include "core/dma.h"
 #include "vfio/vfio.h"
 
@@ -48,9 +50,15 @@ struct dma_driver {
 			  unsigned int size);
 };
 
-/** struct dma_device - a device that is open; @priv: its driver's */
+/**
+ * struct dma_device - a device that is open
+ * @vfio: NULL: it is reached otherwise, by @registers alone
+ * @registers: BAR 0
+ * @priv: its driver's
+ */
 struct dma_device {
 	const struct dma_driver *driver;
+	struct dma_bar registers;
 	struct vfio_device *vfio;
 	void *priv;
 };
@@ -60,6 +68,8 @@ const struct dma_driver *dma_driver_of(const struct pci_id *id);
 
 /** dma_open() - @vfio must stay until dma_close(); -ENODEV: no driver for it */
 int dma_open(struct dma_device *device, struct vfio_device *vfio);
+/** dma_open_bar() - The same for a device with @id that is reached through its BAR 0 alone */
+int dma_open_bar(struct dma_device *device, const struct pci_id *id, const struct dma_bar *bar);
 void dma_close(struct dma_device *device);
 
 extern const struct dma_driver dma_served, dma_testdev;

@@ -27,11 +27,11 @@ static bool served_probe(const struct pci_id *id)
 
 static int served_open(struct dma_device *device)
 {
-	const struct vfio_bar *bars = device->vfio->bars;
+	const struct vfio_bar *bars = device->vfio ? device->vfio->bars : NULL;
 	struct served *served;
 	int rc;
 
-	if (!bars[REGISTERS_BAR].map || !bars[MEMORY_BAR].map)
+	if (!bars || !bars[REGISTERS_BAR].map || !bars[MEMORY_BAR].map)
 		return -ENXIO;
 	served = calloc(1, sizeof(*served));
 	if (!served)
