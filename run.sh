@@ -26,6 +26,8 @@ source "$ROOT/runner/hardware.bash"
 source "$ROOT/runner/guest.bash"
 # shellcheck source=runner/ref.bash
 source "$ROOT/runner/ref.bash"
+# shellcheck source=runner/bare.bash
+source "$ROOT/runner/bare.bash"
 # shellcheck source=runner/plan.bash
 source "$ROOT/runner/plan.bash"
 # shellcheck source=runner/options.bash
@@ -75,6 +77,7 @@ set_up() {
 		programs_build "$arch" "${OPT_SUITES[@]}"
 	done
 	[[ -n ${PROGRAMS[$HOST_ARCH]-} ]] || programs_build "$HOST_ARCH" "${OPT_SUITES[@]}"
+	[[ $OPT_TARGET != bare ]] || bare_setup
 	[[ $OPT_ACTION == run || $OPT_ACTION == setup ]] && [[ $OPT_TARGET == guest ]] || return 0
 	kernel_images "${OPT_ARCHES[@]}"
 	qemu_setup "${OPT_ARCHES[@]}"

@@ -18,7 +18,7 @@ usage() {
 	  --sanitize LIST     build the test programs with gcc's -fsanitize=LIST
 
 	Which tests
-	  --target T          what carries the tests: guest (default), ref
+	  --target T          what carries the tests: guest (default), ref, bare
 	  --suite S[,T]       suites: $(suites_all | xargs)
 	  --test GLOB         only tests whose name, or a run of whole parts of it, matches
 	  --fault NAME        plant this bug in the reference (--target ref)
@@ -51,10 +51,10 @@ usage() {
 SUITES_DIR=${NIT_SUITES:-$ROOT/suites}
 
 readonly TIMEOUT=1200
-readonly TARGETS="guest ref"
+readonly TARGETS="guest ref bare"
 
 # What runs where no --suite says otherwise
-declare -rA SUITES_OF=([guest]="uapi" [ref]="intel amd arm")
+declare -rA SUITES_OF=([guest]="uapi" [ref]="intel amd arm" [bare]="arm intel amd")
 readonly NIT_VERSION=0.1
 
 suites_all() {
@@ -115,11 +115,11 @@ options_agree() {
 	[[ -z $OPT_PATCH ]] || OPT_ACTION=patched
 	[[ $OPT_ACTION != mutants || ($OPT_TARGET == guest && -z ${OPT_SUITES[*]} && $OPT_TEST == '*') ]] ||
 		die "--mutants chooses the suites by what a patch touches: drop --target, --suite, --test"
-	if [[ $OPT_TARGET == ref ]]; then
+	if [[ $OPT_TARGET == ref || $OPT_TARGET == bare ]]; then
 		[[ -z $OPT_DEBUG$OPT_COVERAGE ]] ||
-			die "--target ref has no kernel: --debug and --coverage need --target guest"
+			die "--target $OPT_TARGET has no kernel: --debug and --coverage need --target guest"
 		[[ ${OPT_ARCHES[*]} == "$HOST_ARCH" ]] ||
-			die "--target ref runs on the host's architecture, $HOST_ARCH" "drop --arch"
+			die "--target $OPT_TARGET runs on the host's architecture, $HOST_ARCH" "drop --arch"
 	fi
 	((${#OPT_SUITES[@]})) || read -ra OPT_SUITES <<<"${SUITES_OF[$OPT_TARGET]}"
 }

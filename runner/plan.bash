@@ -4,11 +4,14 @@
 
 # plan_tests: prints "suite<TAB>program<TAB>test" for what --suite and --test select
 plan_tests() {
-	local suite
+	local suite hardware=
 
+	# Tests of hardware itself drive the reference's: harness/hw
+	[[ $OPT_TARGET == ref || $OPT_ACTION != run ]] || hardware=hw_
 	for suite in "${OPT_SUITES[@]}"; do
 		programs_list "$suite" || exit
-	done | plan_match "$OPT_TEST"
+	done | awk -F "\t" -v hardware="$hardware" 'hardware == "" || index($2, hardware) != 1' |
+		plan_match "$OPT_TEST"
 }
 
 # A glob matches a run of whole dot-separated parts of suite.program.fixture.variant.test.
@@ -43,6 +46,8 @@ plan_make() {
 plan_machines() {
 	if [[ $OPT_TARGET == guest ]]; then
 		machines_for "$1" "$2"
+	elif [[ $OPT_TARGET == bare ]]; then
+		echo "${BARE_MACHINES[$1]-}"
 	elif ref_runs "$1"; then
 		echo "$REF_MACHINE"
 	fi

@@ -44,7 +44,9 @@ qemu_from_debian() {
 	cache_provide "$name" "QEMU from Debian $DEBIAN_SUITE-backports" "20 s, 200 MB" \
 		debian_qemu_root "$QEMU_PACKAGES"
 	root=$(realpath "$root")
-	QEMU[$1]="$(qemu_loader "$root") $root/usr/bin/${ARCH[$1.qemu]}"
+	# Modules, such as its accelerators, are looked for where Debian has them, or here.
+	QEMU[$1]="env QEMU_MODULE_DIR=$(echo "$root"/usr/lib/*-linux-gnu/qemu) "
+	QEMU[$1]+="$(qemu_loader "$root") $root/usr/bin/${ARCH[$1.qemu]}"
 	QEMU[$1]+=" -L $root/usr/share/qemu -L $root/usr/share/seabios"
 }
 

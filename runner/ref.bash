@@ -13,11 +13,16 @@ ref_runs() {
 
 # ref_run MACHINE REPEAT TESTS DIR BOOT: TESTS has lines "suite<TAB>program<TAB>test"
 ref_run() {
-	local tests=$3 raw=$4/raw/$1.$2.$(($5 + 1)).log suite program names
+	programs_run reference "$@"
+}
+
+# programs_run RELEASE MACHINE REPEAT TESTS DIR BOOT: RELEASE: what is tested, for deviations.tsv
+programs_run() {
+	local release=$1 tests=$4 raw=$5/raw/$2.$3.$(($6 + 1)).log suite program names
 
 	{
-		printf '%s boot arch=%s\n%s boot release=reference\n' \
-			"$EPOCHREALTIME" "$HOST_ARCH" "$EPOCHREALTIME"
+		printf '%s boot arch=%s\n%s boot release=%s\n' \
+			"$EPOCHREALTIME" "$HOST_ARCH" "$EPOCHREALTIME" "$release"
 		while IFS=$'\t' read -r suite program; do
 			mapfile -t names < <(ref_arguments "$suite" "$program" "$tests")
 			ref_program "$suite.$program" "${PROGRAMS[$HOST_ARCH]}/$suite/$program" \

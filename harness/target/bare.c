@@ -221,7 +221,7 @@ int bare_open(struct target *target, const struct bare_vendor *vendor, unsigned 
 	*target = (struct target){ .ops = &bare_ops, .priv = bare };
 	if (!bare)
 		return -ENOMEM;
-	bare->machine = (struct qtest_machine){ .ram_fd = -1, .qtest = { .socket = -1, .log = -1 } };
+	bare->machine.ram_fd = bare->machine.qtest.socket = bare->machine.qtest.log = -1;
 	pthread_mutex_init(&bare->dma_lock, NULL);
 	rc = getenv("NIT_QEMU") ? build(target, vendor, devices ?: 2) : -ENOENT;
 	if (rc)
