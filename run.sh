@@ -40,6 +40,8 @@ source "$ROOT/runner/report.bash"
 source "$ROOT/runner/coverage.bash"
 # shellcheck source=runner/faults.bash
 source "$ROOT/runner/faults.bash"
+# shellcheck source=runner/fleet.bash
+source "$ROOT/runner/fleet.bash"
 # shellcheck source=runner/mutants.bash
 source "$ROOT/runner/mutants.bash"
 # shellcheck source=runner/verdict.bash
@@ -53,7 +55,7 @@ main() {
 	cache_use
 	WORK=$(mktemp -d "${TMPDIR:-/tmp}/nit.XXXXXX") ||
 		die "cannot make a temporary directory in ${TMPDIR:-/tmp}" "TMPDIR chooses another place"
-	set_up
+	[[ $OPT_ACTION == merge || $OPT_ACTION == durations ]] || set_up
 	case $OPT_ACTION in
 	setup) ;;
 	list) plan_list ;;
@@ -64,6 +66,8 @@ main() {
 	patched) mutant_patched "$@" ;;
 	faults) faults_run ;;
 	mutants) mutants_run ;;
+	merge) fleet_merge "${OPT_MERGE[@]}" ;;
+	durations) fleet_durations "${OPT_MERGE[-1]}" ;;
 	esac
 }
 

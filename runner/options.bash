@@ -26,12 +26,15 @@ usage() {
 	  --seed N            seed of everything random (default 0x5eed1234)
 	  --timeout SECONDS   bound of one guest, all its reboots included (default $TIMEOUT)
 	  --jobs N            guests at a time (default: one for each CPU)
+	  --shard I/N         the I-th of N parts, of about the same duration
 
 	Instead of running
 	  --list              the tests, one a line
 	  --rules             the rules, and which tests stand for them
 	  --faults            plant every bug in turn: which tests see it (--target ref)
 	  --mutants DIR       patch the kernel with each of DIR/**/*.patch in turn: which tests see it
+	  --merge DIR...      the results of several runs (shards, machines) as one
+	  --durations DIR     how long programs took in a run, as tests/durations.tsv has it
 	  --setup             fetch and build everything, run nothing
 	  --install-kselftest DIR   install the suites as a kselftest collection
 	  --build-programs DIR      build the test programs for the first architecture into DIR
@@ -68,7 +71,7 @@ suites_all() {
 options_default() {
 	OPT_ACTION=run OPT_KERNEL='' OPT_DEBUG='' OPT_COVERAGE='' OPT_SANITIZE='' OPT_CLEAN_CACHE=''
 	OPT_TEST='*' OPT_FAULT='' OPT_REPEAT=1 OPT_SEED=0x5eed1234 OPT_TIMEOUT=$TIMEOUT OPT_JOBS=$(nproc)
-	OPT_RESULTS='' OPT_DESTDIR='' OPT_MUTANTS='' OPT_PATCH='' OPT_TARGET=guest
+	OPT_RESULTS='' OPT_DESTDIR='' OPT_MUTANTS='' OPT_PATCH='' OPT_SHARD='' OPT_MERGE=() OPT_TARGET=guest
 	OPT_ARCHES=("$HOST_ARCH")
 	OPT_SUITES=()
 }
@@ -90,13 +93,18 @@ options_read() {
 			option_flag "$option"
 			;;
 		--kernel | --patch | --arch | --sanitize | --target | --suite | --test | --fault | --repeat | --seed | \
-			--timeout | --jobs | --results | --install-kselftest | --build-programs | --mutants)
+			--timeout | --jobs | --results | --install-kselftest | --build-programs | --mutants | --shard | \
+			--merge | --durations)
 			if [[ -z $has_value ]]; then
 				(($#)) || die "$option needs a value" "./run.sh --help shows which"
 				value=$1
 				shift
 			fi
 			option_value "$option" "$value"
+			while [[ $option == --merge && $# -gt 0 && $1 != --* ]]; do
+				option_value --merge "$1"
+				shift
+			done
 			;;
 		*)
 			die "unknown option '$option'" "./run.sh --help lists the options"
@@ -170,6 +178,17 @@ option_value() {
 		OPT_SEED=$value
 		;;
 	--results) OPT_RESULTS=$value ;;
+	--shard)
+		[[ $value =~ ^([1-9][0-9]{0,3})/([1-9][0-9]{0,3})$ ]] &&
+			((BASH_REMATCH[1] <= BASH_REMATCH[2])) ||
+			die "--shard $value: expected I/N, I from 1 to N, for instance --shard 2/4"
+		OPT_SHARD=$value
+		;;
+	--merge | --durations)
+		[[ -d $value ]] || die "$option $value: no such directory" "expected one that a run has written"
+		OPT_ACTION=${option#--}
+		OPT_MERGE+=("$value")
+		;;
 	--mutants)
 		[[ -d $value ]] || die "--mutants $value: no such directory" "expected one with patches, *.patch"
 		OPT_ACTION=mutants

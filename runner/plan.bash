@@ -40,6 +40,8 @@ plan_make() {
 	done >"$1"
 	[[ -s $1 ]] || die "--target $OPT_TARGET has no machine that runs ${OPT_SUITES[*]} on ${OPT_ARCHES[*]}" \
 		"see guests/machines/; --target ref runs ${SUITES_OF[ref]}"
+	[[ -z $OPT_SHARD ]] || fleet_shard "$1" "${OPT_SHARD%/*}" "${OPT_SHARD#*/}"
+	[[ -s $1 ]] || die "--shard $OPT_SHARD: nothing is left for it" "there are fewer programs than shards"
 }
 
 # plan_machines SUITE ARCH: the machines of the target that this suite runs on

@@ -9,8 +9,13 @@ RESULTS_LIB=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 results_write() (
 	set -o pipefail
 	results_json "$1" "$2" >"$1/results.json.part" &&
-		mv "$1/results.json.part" "$1/results.json" &&
-		jq -r -f "$RESULTS_LIB/ktap.jq" "$1/results.json" >"$1/results.ktap" &&
+		mv "$1/results.json.part" "$1/results.json" && results_derive "$1"
+)
+
+# results_derive RUN_DIR: results.ktap and junit.xml, from results.json
+results_derive() (
+	set -o pipefail
+	jq -r -f "$RESULTS_LIB/ktap.jq" "$1/results.json" >"$1/results.ktap" &&
 		jq -r -f "$RESULTS_LIB/junit.jq" "$1/results.json" | results_xml >"$1/junit.xml"
 )
 

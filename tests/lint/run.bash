@@ -102,4 +102,5 @@ tap_check rules-have-tests lint_rules_tested
 tap_check rules-form lint_rules_form
 tap_check deviations lint_deviations
 tap_check tests-have-rules lint_tests_have_rules
+tap_check ci-jobs docs/ci/check.bash
 tap_end

@@ -266,6 +266,51 @@ check_rules_of_sources() {
 		results_rules "$OUT/tree" | grep -E '^UAPI-01 +0 tests'
 }
 
+# run_as DIR ARG...: run.sh on these runs, results in DIR; what it says in DIR.said
+run_as() {
+	local dir=$1
+
+	shift
+	"$ROOT/run.sh" "$@" --results "$dir" >"$dir.said" 2>&1
+}
+
+# Two shards are one run; what does not fit together is said, and nothing is written.
+check_merge() {
+	local status=0
+
+	run_as "$OUT/merged" --merge "$OUT/all-pass" "$OUT/panic" || status=$?
+	((status == 1)) && [[ $(results_counts "$OUT/merged") == "$(merged_counts)" ]] || return
+	[[ -s $OUT/merged/report.html ]] && xmllint --noout "$OUT/merged/junit.xml" || return
+	status=0
+	run_as "$OUT/twice" --merge "$OUT/panic" "$OUT/panic" || status=$?
+	((status == 2)) && grep -q 'two runs have the same test' "$OUT/twice.said" || return
+	mkdir -p "$OUT/other" && jq '.environment.seed = "0x1"' "$OUT/panic/results.json" \
+		>"$OUT/other/results.json" && status=0
+	run_as "$OUT/mixed" --merge "$OUT/all-pass" "$OUT/other" || status=$?
+	((status == 2)) && grep -q 'the runs differ in the seed' "$OUT/mixed.said"
+}
+
+merged_counts() {
+	jq -rs 'map(.counts) | "\(map(.passed) | add) passed, \(map(.failed) | add) failed, "
+		+ "\(map(.skipped + .known) | add) skipped"' "$OUT"/{all-pass,panic}/results.json
+}
+
+# Shards are disjoint, together the whole, and none does nearly all
+check_shards() {
+	local number
+
+	# shellcheck source=runner/fleet.bash
+	source "$ROOT/runner/fleet.bash"
+	for ((number = 0; number < 60; number++)); do
+		printf 'm\ta\ts\tp%d\tt%d\t1\n' $((number % 20)) "$number"
+	done >"$OUT/plan"
+	for number in 1 2 3; do
+		cp "$OUT/plan" "$OUT/plan.$number" && fleet_shard "$OUT/plan.$number" "$number" 3 || return
+		(($(wc -l <"$OUT/plan.$number") <= 21)) || return
+	done
+	sort "$OUT"/plan.[123] | cmp - <(sort "$OUT/plan")
+}
+
 # Every awk that may be a machine's awk gives the same.
 check_awks() {
 	local awk seen=0 name=fail-and-skip
@@ -298,6 +343,8 @@ main() {
 	tap_check unwritable-is-an-error check_unwritable
 	tap_check bare-run check_bare
 	tap_check awks-agree check_awks
+	tap_check merge check_merge
+	tap_check shards check_shards
 	tap_end
 }
 
