@@ -93,8 +93,8 @@ options_read() {
 			option_flag "$option"
 			;;
 		--kernel | --patch | --arch | --sanitize | --target | --suite | --test | --fault | --repeat | --seed | \
-			--timeout | --jobs | --results | --install-kselftest | --build-programs | --mutants | --shard | \
-			--merge | --durations)
+			--timeout | --jobs | --results | --install-kselftest | --build-programs | --mutants | \
+			--shard | --merge | --durations)
 			if [[ -z $has_value ]]; then
 				(($#)) || die "$option needs a value" "./run.sh --help shows which"
 				value=$1
