@@ -15,7 +15,8 @@ usage() {
 	  --arch A[,B]        architectures: ${ARCHES[*]} (default: the host's, $HOST_ARCH)
 	  --debug             build with KASAN, lockdep, UBSAN, KFENCE, DEBUG_OBJECTS
 	  --coverage          build with GCOV for drivers/iommu/iommufd; report lines and branches
-	  --sanitize LIST     build the test programs with gcc's -fsanitize=LIST
+	  --sanitize LIST     build the test programs with gcc's -fsanitize=LIST; "fill" in it:
+	                      what nobody initialised is filled with a pattern
 
 	Which tests
 	  --target T          what carries the tests: guest (default), ref, bare

@@ -5,6 +5,7 @@
 # suites share the objects of harness/. One .c in $SUITES_DIR/<suite>/ is one program.
 
 comma := ,
+space := $(subst ,, )
 
 CC := $(CROSS)gcc
 AR := $(CROSS)ar
@@ -14,11 +15,18 @@ CPPFLAGS := -D_GNU_SOURCE -I$(ROOT)/harness -I$(KERNEL_SOURCE)/tools/testing/sel
 	-I$(KERNEL_SOURCE)/drivers/iommu/iommufd -isystem $(KERNEL_HEADERS)
 CFLAGS := -std=gnu11 -O2 -g -pthread -Wall -Wextra -Wno-sign-compare -Wno-unused-parameter \
 	-Wno-missing-field-initializers -MMD -MP
+# "fill" is not one of gcc's: what nobody initialised, on the stack or from malloc(), is no zero.
+sanitizers := $(filter-out fill,$(subst $(comma),$(space),$(SANITIZE)))
+sanitize := $(subst $(space),$(comma),$(strip $(sanitizers)))
+ifneq ($(filter fill,$(subst $(comma),$(space),$(SANITIZE))),)
+CPPFLAGS += -DNIT_FILL=0xa5
+CFLAGS += -ftrivial-auto-var-init=pattern
+endif
 # Static, so that a guest needs no libraries; ASan and TSan cannot be, the runner packs theirs.
-LDFLAGS := -pthread $(if $(filter address thread,$(subst $(comma), ,$(SANITIZE))),,-static)
-ifneq ($(SANITIZE),)
-CFLAGS += -fsanitize=$(SANITIZE) -fno-sanitize-recover=undefined -fno-omit-frame-pointer
-LDFLAGS += -fsanitize=$(SANITIZE)
+LDFLAGS := -pthread $(if $(filter address thread,$(sanitizers)),,-static)
+ifneq ($(sanitize),)
+CFLAGS += -fsanitize=$(sanitize) -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+LDFLAGS += -fsanitize=$(sanitize)
 endif
 ifneq ($(WERROR),)
 CFLAGS += -Werror

@@ -2,6 +2,9 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#ifdef NIT_FILL
+#include <malloc.h>
+#endif
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,6 +86,9 @@ static void print_total(void)
 
 void check_begin(void)
 {
+#ifdef NIT_FILL
+	mallopt(M_PERTURB, NIT_FILL);	/* as MALLOC_PERTURB_, and in guests too */
+#endif
 	checks = mmap(NULL, sizeof(*checks), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 		      -1, 0);
 	if (checks == MAP_FAILED) {

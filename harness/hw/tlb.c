@@ -221,7 +221,7 @@ bool tlb_lookup(struct tlb *tlb, uint32_t domain, uint32_t space, uint8_t kind, 
 
 uint64_t tlb_generation(const struct tlb *tlb)
 {
-	return __atomic_load_n(&tlb->generation, __ATOMIC_SEQ_CST);
+	return load64(&tlb->generation);
 }
 
 size_t tlb_count(const struct tlb *tlb)
@@ -231,18 +231,19 @@ size_t tlb_count(const struct tlb *tlb)
 
 /* ---- Change, under the lock ---- */
 
-static void count_sizes(struct tlb *tlb, const struct tlb_entry *entry, int change)
+static void count_sizes(struct tlb *tlb, const struct key *key, int change)
 {
-	struct sizes *sizes = &tlb->sizes[entry->kind];
-	unsigned int global = entry->space == TLB_ANY_SPACE;
-	uint64_t bit = 1ULL << entry->shift, mask = sizes->mask[global];
+	unsigned int kind = key->size_kind >> 8, shift = key->size_kind & 0xff;
+	unsigned int global = key->tags >> 32 == TLB_ANY_SPACE;
+	struct sizes *sizes = &tlb->sizes[kind];
+	uint64_t bit = 1ULL << shift, mask = sizes->mask[global];
 
-	sizes->count[global][entry->shift] += change;
-	mask = sizes->count[global][entry->shift] ? mask | bit : mask & ~bit;
+	sizes->count[global][shift] += change;
+	mask = sizes->count[global][shift] ? mask | bit : mask & ~bit;
 	if (mask != sizes->mask[global])
 		store64(&sizes->mask[global], mask);
 	if (change > 0)
-		tlb->kinds |= 1U << entry->kind;
+		tlb->kinds |= 1U << kind;
 	__atomic_store_n(&tlb->count, tlb->count + change, __ATOMIC_RELAXED);
 }
 
@@ -255,6 +256,14 @@ static void write_node(struct node *node, const struct tlb_entry *entry)
 		memcpy(&word, (const char *)entry + i * sizeof(word), sizeof(word));
 		store64(&node->word[i], word);
 	}
+	store32(&node->seq, node->seq + 1);
+}
+
+/* No entry any more: no key has this kind. What else is in it nobody looks at. */
+static void erase_node(struct node *node)
+{
+	store32(&node->seq, node->seq + 1);
+	store64(&node->word[2], NO_KIND << 8);
 	store32(&node->seq, node->seq + 1);
 }
 
@@ -282,15 +291,14 @@ static uint32_t *find_link(const struct tlb *tlb, const struct key *key)
 }
 
 /* The node keeps its way on for those who are at it now, until it is used again. */
-static void remove_at(struct tlb *tlb, uint32_t *link)
+static void remove_at(struct tlb *tlb, uint32_t *link, const struct key *key)
 {
 	uint32_t at = *link;
 	struct node *node = &tlb->nodes[at];
-	struct tlb_entry entry = read_node(node), none = { .kind = NO_KIND };
 
 	store32(link, node->next);
-	write_node(node, &none);
-	count_sizes(tlb, &entry, -1);
+	erase_node(node);
+	count_sizes(tlb, key, -1);
 	tlb_groups_del(&tlb->groups, &tlb->nodes->link, sizeof(*node), at);
 	store32(&node->next, tlb->free);
 	tlb->free = at;
@@ -301,7 +309,7 @@ static void remove_node(struct tlb *tlb, uint32_t at)
 	struct tlb_entry entry = read_node(&tlb->nodes[at]);
 	struct key key = key_of_entry(&entry);
 
-	remove_at(tlb, find_link(tlb, &key));
+	remove_at(tlb, find_link(tlb, &key), &key);
 }
 
 static uint32_t new_node(struct tlb *tlb)
@@ -325,7 +333,7 @@ static void add(struct tlb *tlb, const struct tlb_entry *entry, const struct key
 	write_node(node, entry);
 	tlb_groups_add(&tlb->groups, &tlb->nodes->link, sizeof(*node), at, entry->domain,
 		       entry->space, entry->kind, entry->shift);
-	count_sizes(tlb, entry, 1);
+	count_sizes(tlb, key, 1);
 	store32(&node->next, *chain);
 	store32(chain, at);
 }
@@ -359,14 +367,16 @@ static bool kept(const struct tlb_match *match, const struct tlb_entry *entry)
 static size_t probe(struct tlb *tlb, const struct tlb_match *match, const struct key *key)
 {
 	uint32_t *link = find_link(tlb, key);
-	struct tlb_entry entry;
 
 	if (!*link)
 		return 0;
-	entry = read_node(&tlb->nodes[*link]);
-	if (kept(match, &entry))
-		return 0;
-	remove_at(tlb, link);
+	if (match->keep) {
+		struct tlb_entry entry = read_node(&tlb->nodes[*link]);
+
+		if (kept(match, &entry))
+			return 0;
+	}
+	remove_at(tlb, link, key);
 	return 1;
 }
 
@@ -511,7 +521,7 @@ size_t tlb_remove(struct tlb *tlb, const struct tlb_match *match)
 
 	lock(tlb);
 	removed = remove_matching(tlb, match);
-	__atomic_store_n(&tlb->generation, tlb->generation + 1, __ATOMIC_SEQ_CST);
+	store64(&tlb->generation, tlb->generation + 1);
 	unlock(tlb);
 	return removed;
 }

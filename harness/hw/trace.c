@@ -1,35 +1,42 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <pthread.h>
+/*
+ * Nobody waits: who adds an event takes a number and writes its slot, all words atomic. A reader
+ * takes an event if its number stood there before and after; one that is being written is passed
+ * over. (A writer that sleeps while the others go round the whole ring can spoil one event.)
+ */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "trace.h"
 
+#define NO_NUMBER UINT64_MAX
+
 /** struct hw_trace - @next: number of the next event; event n is in slot n % @room */
 struct hw_trace {
-	pthread_mutex_t lock;
-	bool dma;
+	uint64_t next __attribute__((aligned(64)));
+	bool dma __attribute__((aligned(64)));
 	unsigned int room;
-	uint64_t next;
 	struct hw_event events[];
 };
 
 struct hw_trace *hw_trace_create(unsigned int events)
 {
-	struct hw_trace *trace = calloc(1, sizeof(*trace) + events * sizeof(trace->events[0]));
+	size_t size = sizeof(struct hw_trace) + events * sizeof(struct hw_event);
+	struct hw_trace *trace = aligned_alloc(64, (size + 63) & ~63ul);
 
 	if (!trace)
 		return NULL;
-	pthread_mutex_init(&trace->lock, NULL);
+	memset(trace, 0, size);
 	trace->room = events;
 	trace->dma = true;
+	for (unsigned int i = 0; i < events; i++)
+		trace->events[i].number = NO_NUMBER;
 	return trace;
 }
 
 void hw_trace_destroy(struct hw_trace *trace)
 {
-	if (trace)
-		pthread_mutex_destroy(&trace->lock);
 	free(trace);
 }
 
@@ -43,44 +50,61 @@ bool hw_trace_wants_dma(const struct hw_trace *trace)
 	return trace && __atomic_load_n(&trace->dma, __ATOMIC_RELAXED);
 }
 
+#define PUT(_to, _value)	__atomic_store_n(&(_to), _value, __ATOMIC_RELEASE)
+#define GET(_from)		__atomic_load_n(&(_from), __ATOMIC_ACQUIRE)
+
 void hw_trace_add(struct hw_trace *trace, const char *unit, const char *format,
 		  unsigned long long a0, unsigned long long a1, unsigned long long a2,
 		  unsigned long long a3, unsigned long long a4, unsigned long long a5)
 {
+	struct hw_event *event;
+	uint64_t number;
+
 	if (!trace)
 		return;
-	pthread_mutex_lock(&trace->lock);
-	trace->events[trace->next % trace->room] = (struct hw_event){
-		.number = trace->next, .unit = unit, .format = format,
-		.args = { a0, a1, a2, a3, a4, a5 },
-	};
-	trace->next++;
-	pthread_mutex_unlock(&trace->lock);
+	number = __atomic_fetch_add(&trace->next, 1, __ATOMIC_ACQ_REL);
+	event = &trace->events[number % trace->room];
+	PUT(event->number, NO_NUMBER);
+	PUT(event->unit, unit);
+	PUT(event->format, format);
+	PUT(event->args[0], a0);
+	PUT(event->args[1], a1);
+	PUT(event->args[2], a2);
+	PUT(event->args[3], a3);
+	PUT(event->args[4], a4);
+	PUT(event->args[5], a5);
+	PUT(event->number, number);
 }
 
 uint64_t hw_trace_number(const struct hw_trace *trace)
 {
-	struct hw_trace *locked = (struct hw_trace *)trace;
-	uint64_t number;
-
-	pthread_mutex_lock(&locked->lock);
-	number = trace->next;
-	pthread_mutex_unlock(&locked->lock);
-	return number;
+	return GET(trace->next);
 }
 
-static bool find_event(struct hw_trace *trace, uint64_t number, struct hw_event *event)
+static bool read_event(const struct hw_trace *trace, uint64_t number, struct hw_event *copy)
 {
-	bool found;
+	const struct hw_event *event = &trace->events[number % trace->room];
 
-	pthread_mutex_lock(&trace->lock);
-	if (trace->next > trace->room && number < trace->next - trace->room)
-		number = trace->next - trace->room;
-	found = number < trace->next;
-	if (found)
-		*event = trace->events[number % trace->room];
-	pthread_mutex_unlock(&trace->lock);
-	return found;
+	if (GET(event->number) != number)
+		return false;
+	copy->number = number;
+	copy->unit = GET(event->unit);
+	copy->format = GET(event->format);
+	for (unsigned int i = 0; i < HW_TRACE_ARGS; i++)
+		copy->args[i] = GET(event->args[i]);
+	return GET(event->number) == number;
+}
+
+static bool find_event(const struct hw_trace *trace, uint64_t number, struct hw_event *event)
+{
+	uint64_t next = GET(trace->next);
+
+	if (next > trace->room && number < next - trace->room)
+		number = next - trace->room;
+	for (; number < next; number++)
+		if (read_event(trace, number, event))
+			return true;
+	return false;
 }
 
 uint64_t hw_trace_read(const struct hw_trace *trace, uint64_t number, char *line, unsigned int size)
@@ -88,7 +112,7 @@ uint64_t hw_trace_read(const struct hw_trace *trace, uint64_t number, char *line
 	struct hw_event event;
 	int used;
 
-	if (!find_event((struct hw_trace *)trace, number, &event))
+	if (!find_event(trace, number, &event))
 		return UINT64_MAX;
 	used = snprintf(line, size, "%s: ", event.unit);
 	if (used >= 0 && (unsigned int)used < size)

@@ -152,6 +152,7 @@ struct vtd {
 	uint64_t drain_wanted;		/* sequence of the last drain asked for, and done */
 	uint64_t drain_done;
 	unsigned int held;
+	unsigned int held_responses;	/* page group responses among them */
 	uint8_t order[VTD_HELD];	/* held descriptors, oldest first */
 	uint8_t unused[VTD_HELD];
 	struct vtd_op ops[VTD_HELD];

@@ -18,6 +18,7 @@ static void forget(struct vtd *vtd, unsigned int i)
 {
 	uint8_t slot = vtd->order[i];
 
+	vtd->held_responses -= vtd->ops[slot].type == VTD_INV_PAGE_RESPONSE;
 	vtd->held--;
 	memmove(&vtd->order[i], &vtd->order[i + 1], vtd->held - i);
 	vtd->unused[vtd->held] = slot;
@@ -129,6 +130,7 @@ static void hold(struct vtd *vtd, const uint64_t d[4])
 	op->d[0] = d[0];
 	op->d[1] = d[1];
 	op->type = VTD_INV_TYPE(d[0]);
+	vtd->held_responses += op->type == VTD_INV_PAGE_RESPONSE;
 	op->sequence = ++vtd->sequence;
 	op->armed = false;
 	op->delay = 0;
@@ -335,7 +337,7 @@ static bool execute_one(struct vtd *vtd)
 /* Page group responses are no invalidations: they need no wait, and overtake all (6.5.2.12). */
 static bool respond_one(struct vtd *vtd)
 {
-	for (unsigned int i = 0; i < vtd->held; i++) {
+	for (unsigned int i = 0; vtd->held_responses && i < vtd->held; i++) {
 		struct vtd_op *op = held(vtd, i);
 
 		if (op->type != VTD_INV_PAGE_RESPONSE)
@@ -419,6 +421,7 @@ void vtd_queue_reset(struct vtd *vtd)
 	vtd->queue_on = false;
 	vtd->stopped = false;
 	vtd->held = 0;
+	vtd->held_responses = 0;
 	vtd->fences = 0;
 	for (unsigned int i = 0; i < VTD_HELD; i++)
 		vtd->unused[i] = i;

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
-# The vendor suites on reference hardware and hypervisor: plain and under sanitizers; under TSan what
+# The vendor suites on reference hardware and hypervisor: plain, under sanitizers, and with what nobody
+# initialised filled; under TSan what
 # has threads.
 set -uo pipefail
 
@@ -12,5 +13,6 @@ trap 'rm -rf "$OUT"' EXIT
 
 suite_as_tap ref --target ref
 suite_as_tap ref-asan --target ref --sanitize address,undefined
+suite_as_tap ref-fill --target ref --sanitize fill
 suite_as_tap ref-tsan --target ref --sanitize thread --test random
 tap_end

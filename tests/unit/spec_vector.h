@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Published bits against ours. Hardware, hypervisor and guest of the reference share harness/spec: a
- * bit that is wrong there is wrong on both sides, and no other test sees it. So what is expected
- * here is written as numbers, taken from the specifications and not from our headers.
+ * Published bits against ours. Hardware, hypervisor and guest share harness/spec: a bit that is
+ * wrong there is wrong on both sides, and no other test sees it. So what is expected here is
+ * written as numbers, taken from the specifications and not from our headers.
  */
 #ifndef NIT_TESTS_SPEC_VECTOR_H
 #define NIT_TESTS_SPEC_VECTOR_H
