@@ -13,7 +13,7 @@ install-kselftest:
 	@test -n "$(DESTDIR)" || { echo "usage: make install-kselftest DESTDIR=DIR [KERNEL=DIR] [ARCH=A]" >&2; exit 2; }
 	./run.sh --install-kselftest $(DESTDIR) $(if $(KERNEL),--kernel $(KERNEL)) $(if $(ARCH),--arch $(ARCH))
 
-# What the reference costs; for reading, on an idle machine
+# What the reference costs, with targets and verdicts; on an idle machine
 bench:
 	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
 	NIT_SUITES=$(CURDIR)/tests ./run.sh --build-programs "$$dir" --suite bench && \

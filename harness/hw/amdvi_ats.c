@@ -63,7 +63,7 @@ static void send_waiting(struct amdvi *amdvi)
 		ats->sent = true;
 		ats->request.itag = itag;
 		ats->deadline = deadline(amdvi);
-		amdvi_count(amdvi->hw.counts.ats_invalidates, 1);
+		hw_count_alone(amdvi->hw.counts.ats_invalidates, 1);
 		amdvi_send(amdvi, &(struct amdvi_message){ .rid = ats->rid,
 							   .invalidate = ats->request });
 	}

@@ -70,7 +70,7 @@ static struct range decode_range(uint64_t word)
 
 static void count_removed(struct amdvi *amdvi, size_t removed)
 {
-	amdvi_count(amdvi->hw.counts.removed, removed);
+	hw_count_alone(amdvi->hw.counts.removed, removed);
 }
 
 /* The freedom to remove more: whole domains. */
@@ -80,8 +80,8 @@ static void over(struct amdvi *amdvi, uint16_t domain)
 
 	if (!freedom_take(&amdvi->hw.freedom, amdvi->hw.freedom.over))
 		return;
-	amdvi_count(amdvi->hw.counts.over_removed, tlb_remove(amdvi->walks, &match));
-	amdvi_count(amdvi->hw.counts.over_removed, tlb_remove(amdvi->iotlb, &match));
+	hw_count_alone(amdvi->hw.counts.over_removed, tlb_remove(amdvi->walks, &match));
+	hw_count_alone(amdvi->hw.counts.over_removed, tlb_remove(amdvi->iotlb, &match));
 }
 
 /* Private addresses that a cached map entry came from lie outside the range? */

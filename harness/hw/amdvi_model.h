@@ -159,10 +159,6 @@ struct amdvi {
 #define amdvi_of(_iommu) ((struct amdvi *)(_iommu))
 #define amdvi_trace(_amdvi, ...) hw_trace((_amdvi)->hw.trace, (_amdvi)->hw.unit, __VA_ARGS__)
 
-/* Counters that change under the lock only need no atomic addition. */
-#define amdvi_count(_counter, _n) atomic_store_explicit(&(_counter), \
-	atomic_load_explicit(&(_counter), memory_order_relaxed) + (_n), memory_order_relaxed)
-
 static inline uint64_t amdvi_control(struct amdvi *amdvi)
 {
 	return __atomic_load_n(&amdvi->control, __ATOMIC_ACQUIRE);

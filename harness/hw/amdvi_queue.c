@@ -154,7 +154,7 @@ static void end_wait(struct amdvi_unit *unit)
 		halt_at(unit, &command, COMMAND_UNREADABLE);
 		return;
 	}
-	amdvi_count(amdvi->hw.counts.syncs, 1);
+	hw_count_alone(amdvi->hw.counts.syncs, 1);
 	amdvi_trace(amdvi, "COMPLETION_WAIT done: %#llx at %#llx, guest %lld", command.word[1],
 		    command.word[0] & AMDVI_WAIT0_ADDR, unit->guest ? unit->guest_id : -1LL);
 	if (!(command.word[0] & AMDVI_WAIT0_I) ||
@@ -205,7 +205,7 @@ static bool fetch(struct amdvi_unit *unit)
 	}
 	unit->fetched++;
 	unit->cmd.head = amdvi_ring_next(&unit->cmd, unit->cmd.head);
-	amdvi_count(unit->amdvi->hw.counts.commands, 1);
+	hw_count_alone(unit->amdvi->hw.counts.commands, 1);
 	amdvi_command_trace(unit, &command);
 	if (is_wait(&command)) {
 		begin_wait(unit, &command);

@@ -157,4 +157,10 @@ struct hw_iommu {
 
 #define hw_count(_counter, _n) atomic_fetch_add_explicit(&(_counter), _n, memory_order_relaxed)
 
+/** hw_count_alone() - The same where a lock is held under which all of this counter are counted */
+#define hw_count_alone(_counter, _n) \
+	atomic_store_explicit(&(_counter), \
+			      atomic_load_explicit(&(_counter), memory_order_relaxed) + (_n), \
+			      memory_order_relaxed)
+
 #endif

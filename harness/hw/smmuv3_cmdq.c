@@ -88,7 +88,7 @@ static void consume(struct smmuv3 *smmu, struct smmuv3_cmdq *cmdq, const uint64_
 	struct freedom *freedom = &smmu->iommu.freedom;
 
 	smmuv3_command_trace(smmu, cmdq, c);
-	hw_count(smmu->iommu.counts.commands, 1);
+	hw_count_alone(smmu->iommu.counts.commands, 1);
 	advance(cmdq);
 	if (class == CLASS_NOW || (class == CLASS_ATS && !freedom->reorder) ||
 	    freedom_take(freedom, freedom->early))
@@ -226,8 +226,8 @@ static void sync_complete(struct smmuv3 *smmu, struct smmuv3_cmdq *cmdq, const u
 	cmdq->sync = SYNC_NONE;
 	cmdq->drain = false;
 	smmuv3_command_trace(smmu, cmdq, c);
-	hw_count(smmu->iommu.counts.commands, 1);
-	hw_count(smmu->iommu.counts.syncs, 1);
+	hw_count_alone(smmu->iommu.counts.commands, 1);
+	hw_count_alone(smmu->iommu.counts.syncs, 1);
 	advance(cmdq);
 	if (smmu_get(CMD0_SYNC_CS, c[0]) == CMD_SYNC_CS_IRQ && smmu->config.msi && addr)
 		smmuv3_msi(smmu, addr, smmu_get(CMD0_SYNC_MSIDATA, c[0]));

@@ -82,7 +82,7 @@ static void remove_matching(struct smmuv3 *smmu, enum smmuv3_cache cache,
 	/* Stage-2 entries have no space to compare. */
 	if (cache == CACHE_S2 || cache == CACHE_S2_WALK)
 		match.by &= ~(TLB_BY_SPACE | TLB_AND_GLOBAL);
-	hw_count(smmu->iommu.counts.removed, tlb_remove(smmu->caches[cache], &match));
+	hw_count_alone(smmu->iommu.counts.removed, tlb_remove(smmu->caches[cache], &match));
 }
 
 /* All bytes that translation table entries of 2^@shift bytes have in common with the range */

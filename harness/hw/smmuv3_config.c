@@ -583,7 +583,7 @@ int smmuv3_config_lookup(struct smmuv3_walk *walk, const struct hw_request *requ
 static void count_removed(struct smmuv3 *smmu, bool removed)
 {
 	if (removed)
-		hw_count(smmu->iommu.counts.removed, 1);
+		hw_count_alone(smmu->iommu.counts.removed, 1);
 }
 
 static void forget_slot(struct smmuv3 *smmu, struct smmuv3_cached *cached, uint32_t index)

@@ -20,6 +20,7 @@
 #define NO_KIND 0xff
 #define CHAIN_LIMIT 64		/* of a lookup that changes led astray */
 #define FEW_PROBES 16
+#define NEIGHBOURS 16
 
 _Static_assert(sizeof(struct tlb_entry) == WORDS * sizeof(uint64_t), "an entry is its words");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "struct key is made for it");
@@ -42,8 +43,10 @@ struct tlb {
 	uint64_t generation;
 	size_t count;
 	unsigned int hash_bits;
+	uint64_t hash_mask;
 	uint32_t kinds;
-	uint32_t *hash;
+	uint32_t *hash;			/* aligned, in hash_array */
+	void *hash_array;
 	struct node *nodes;		/* from 1; aligned, in node_array */
 	void *node_array;
 	struct sizes sizes[KINDS];
@@ -76,12 +79,12 @@ static inline struct key key_of(uint32_t domain, uint32_t space, uint8_t kind, u
 
 /* ---- Life ---- */
 
-/* A node is one line of the cache; the array has one to spare. */
-static struct node *aligned(void *array)
+/* A node is one line of the CPU's cache, neighbours' chains are too; arrays have one to spare. */
+static void *aligned(void *array)
 {
 	uintptr_t mask = sizeof(struct node) - 1;
 
-	return (struct node *)(((uintptr_t)array + mask) & ~mask);
+	return (void *)(((uintptr_t)array + mask) & ~mask);
 }
 
 struct tlb *tlb_create(size_t capacity, uint64_t seed)
@@ -94,11 +97,14 @@ struct tlb *tlb_create(size_t capacity, uint64_t seed)
 	memset(tlb, 0, sizeof(*tlb));
 	tlb->capacity = capacity;
 	tlb->hash_bits = bits + 1;
-	tlb->hash = tlb_array((size_t)1 << tlb->hash_bits, sizeof(tlb->hash[0]));
+	tlb->hash_mask = (2ULL << bits) - 1;
+	tlb->hash_array = tlb_array(((size_t)1 << tlb->hash_bits) + NEIGHBOURS,
+				    sizeof(tlb->hash[0]));
+	tlb->hash = aligned(tlb->hash_array);
 	tlb->node_array = tlb_array(capacity + 2, sizeof(tlb->nodes[0]));
 	tlb->nodes = aligned(tlb->node_array);
 	prng_init(&tlb->prng, seed, 0);
-	if (!tlb_groups_init(&tlb->groups, bits) || !tlb->hash || !tlb->nodes) {
+	if (!tlb_groups_init(&tlb->groups, bits) || !tlb->hash_array || !tlb->node_array) {
 		tlb_destroy(tlb);
 		return NULL;
 	}
@@ -111,7 +117,7 @@ void tlb_destroy(struct tlb *tlb)
 		return;
 	tlb_groups_fini(&tlb->groups);
 	free(tlb->node_array);
-	free(tlb->hash);
+	free(tlb->hash_array);
 	free(tlb);
 }
 
@@ -149,14 +155,15 @@ static void store32(uint32_t *to, uint32_t value)
 	__atomic_store_n(to, value, __ATOMIC_RELEASE);
 }
 
+/* The chains of NEIGHBOURS adjacent pages lie side by side, in one line of the CPU's cache. */
 static inline uint32_t *chain_of(const struct tlb *tlb, const struct key *key)
 {
-	unsigned int shift = key->size_kind & 0xff;
+	uint64_t page = key->addr >> (key->size_kind & 0xff);
 	uint64_t h = key->tags * 0x9e3779b97f4a7c15ULL +
-		     (key->addr >> shift) * 0xc2b2ae3d27d4eb4fULL + key->size_kind;
+		     page / NEIGHBOURS * 0xc2b2ae3d27d4eb4fULL + key->size_kind;
 
 	h = (h ^ h >> 32) * 0xd6e8feb86659fd93ULL;
-	return &tlb->hash[h >> (64 - tlb->hash_bits)];
+	return &tlb->hash[(h >> (64 - tlb->hash_bits) ^ page % NEIGHBOURS) & tlb->hash_mask];
 }
 
 static inline bool has_key(const struct node *node, const struct key *key)
@@ -167,18 +174,30 @@ static inline bool has_key(const struct node *node, const struct key *key)
 
 /* ---- Lookup ---- */
 
-/* False if the node changed meanwhile, into another entry or into another one of this key. */
-static inline bool copy(const struct node *node, const struct key *key, struct tlb_entry *entry)
+/*
+ * The first words, of which a key is made, are looked at and copied at once.
+ * A node that changes meanwhile is none: it becomes another entry, or another one of this key.
+ */
+enum found { OTHER, CHANGING, FOUND };
+
+static inline __attribute__((always_inline))
+enum found copy(const struct node *node, const struct key *key, struct tlb_entry *entry)
 {
 	uint32_t seq = load32(&node->seq);
-	bool ours = has_key(node, key);
+	uint64_t words[WORDS];
 
-	for (unsigned int i = 0; i < WORDS; i++) {
-		uint64_t word = load64(&node->word[i]);
-
-		memcpy((char *)entry + i * sizeof(word), &word, sizeof(word));
-	}
-	return ours && load32(&node->seq) == seq && !(seq & 1);
+	words[0] = load64(&node->word[0]);
+	words[1] = load64(&node->word[1]);
+	words[2] = load64(&node->word[2]);
+	if (words[0] != key->tags || words[1] != key->addr ||
+	    (uint16_t)words[2] != key->size_kind)
+		return OTHER;
+	words[3] = load64(&node->word[3]);
+	words[4] = load64(&node->word[4]);
+	if (load32(&node->seq) != seq || seq & 1)
+		return CHANGING;
+	memcpy(entry, words, sizeof(words));
+	return FOUND;
 }
 
 static inline __attribute__((always_inline))
@@ -188,20 +207,18 @@ bool find(const struct tlb *tlb, const struct key *key, struct tlb_entry *entry)
 
 	for (unsigned int i = 0; at && i < CHAIN_LIMIT; i++) {
 		const struct node *node = &tlb->nodes[at];
+		enum found found = copy(node, key, entry);
 
-		if (has_key(node, key))
-			return copy(node, key, entry);
+		if (__builtin_expect(found, FOUND))
+			return found == FOUND;
 		at = load32(&node->next);
 	}
 	return false;
 }
 
-bool tlb_lookup(struct tlb *tlb, uint32_t domain, uint32_t space, uint8_t kind, uint64_t addr,
-		struct tlb_entry *entry)
+static bool lookup_sizes(struct tlb *tlb, uint32_t domain, uint32_t space, uint8_t kind,
+			 uint64_t addr, uint64_t own, uint64_t global, struct tlb_entry *entry)
 {
-	uint64_t own = load64(&tlb->sizes[kind].mask[0]);
-	uint64_t global = load64(&tlb->sizes[kind].mask[1]);
-
 	for (uint64_t left = own | global; left; ) {
 		unsigned int shift = 63 - __builtin_clzll(left);
 		uint64_t bit = 1ULL << shift;
@@ -217,6 +234,21 @@ bool tlb_lookup(struct tlb *tlb, uint32_t domain, uint32_t space, uint8_t kind, 
 		left ^= bit;
 	}
 	return false;
+}
+
+bool tlb_lookup(struct tlb *tlb, uint32_t domain, uint32_t space, uint8_t kind, uint64_t addr,
+		struct tlb_entry *entry)
+{
+	uint64_t own = load64(&tlb->sizes[kind].mask[0]);
+	uint64_t global = load64(&tlb->sizes[kind].mask[1]);
+
+	/* One size and nothing global is what there mostly is. */
+	if (own && !(own & (own - 1)) && !global) {
+		struct key key = key_of(domain, space, kind, addr, __builtin_ctzll(own));
+
+		return find(tlb, &key, entry);
+	}
+	return lookup_sizes(tlb, domain, space, kind, addr, own, global, entry);
 }
 
 uint64_t tlb_generation(const struct tlb *tlb)

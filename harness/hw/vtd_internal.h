@@ -99,8 +99,7 @@ struct vtd_op {
 	bool eager;		/* freedom: takes effect without a wait */
 	bool armed;		/* waits: the snapshot was taken */
 	unsigned int delay;
-	uint64_t drains;	/* waits: what this snapshot drains */
-	struct inflight_snapshot snapshot;
+	uint64_t drains;	/* waits: what their snapshot drains */
 };
 
 /** struct vtd_itag - an invalidate request that a device has not completed */
@@ -156,6 +155,7 @@ struct vtd {
 	uint8_t order[VTD_HELD];	/* held descriptors, oldest first */
 	uint8_t unused[VTD_HELD];
 	struct vtd_op ops[VTD_HELD];
+	struct inflight_snapshot snapshots[VTD_HELD];	/* of those that are waits */
 	unsigned int fences;		/* held waits with FN */
 
 	/* Register-based invalidation that has yet to drain */

@@ -26,9 +26,13 @@ static struct range range_of(uint64_t addr, unsigned int am)
 	return (struct range){ addr & ~below, addr | below, order };
 }
 
+/* Page requests come from any thread, commands from under the lock: one addition for all of one. */
 static void drop(struct vtd *vtd, struct tlb *tlb, const struct tlb_match *match)
 {
-	hw_count(vtd->iommu.counts.removed, tlb_remove(tlb, match));
+	size_t removed = tlb_remove(tlb, match);
+
+	if (removed)
+		hw_count(vtd->iommu.counts.removed, removed);
 }
 
 /* The derived cache of configuration goes after what it is derived from. */

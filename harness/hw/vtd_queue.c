@@ -156,8 +156,9 @@ static bool fetch_one(struct vtd *vtd)
 	    (head == vtd_get64(vtd, VTD_IQT_REG) &&
 	     !FAULT("vtd.fetches-beyond-tail", "Descriptors are fetched before the tail moves")))
 		return false;
-	if (hw_read(vtd->iommu.mem, (iqa & VTD_ADDR_4K) + head, d, width))
-		error = VTD_IQEI_FETCH;
+	for (unsigned int i = 0; i < width / 8; i++)
+		if (hw_read64(vtd->iommu.mem, (iqa & VTD_ADDR_4K) + head + i * 8, &d[i]))
+			error = VTD_IQEI_FETCH;
 	if (!error)
 		error = check(vtd, d);
 	if (error) {
@@ -171,7 +172,7 @@ static bool fetch_one(struct vtd *vtd)
 	vtd_set64(vtd, VTD_IQH_REG, head);
 	if (error)
 		return false;
-	hw_count(vtd->iommu.counts.commands, 1);
+	hw_count_alone(vtd->iommu.counts.commands, 1);
 	hold(vtd, d);
 	return true;
 }
@@ -253,17 +254,19 @@ static void wait_interrupt(struct vtd *vtd, const struct vtd_op *op)
 /* After all earlier descriptors: are their requests in flight and their devices done as well? */
 static bool wait_ready(struct vtd *vtd, struct vtd_op *op)
 {
+	struct inflight_snapshot *snapshot = &vtd->snapshots[op - vtd->ops];
+
 	if (!op->armed) {
 		op->armed = true;
 		op->drains = vtd->drain_wanted;
-		op->snapshot.used = 0;
+		snapshot->used = 0;
 		if (vtd->drain_wanted != vtd->drain_done)
-			inflight_take(vtd->iommu.inflight, INFLIGHT_UNTRANSLATED, &op->snapshot);
+			inflight_take(vtd->iommu.inflight, INFLIGHT_UNTRANSLATED, snapshot);
 	}
 	if (vtd_ats_pending(vtd, op->sequence) &&
 	    !FAULT("vtd.wait-before-devices", "A wait completes before devices have answered"))
 		return false;
-	if (!inflight_drained(vtd->iommu.inflight, &op->snapshot) &&
+	if (!inflight_drained(vtd->iommu.inflight, snapshot) &&
 	    !FAULT("vtd.wait-no-drain", "A wait completes before requests in flight are drained"))
 		return false;
 	if (op->d[0] & VTD_INV_WAIT_PD && vtd_prq_owes(vtd))
@@ -276,7 +279,7 @@ static bool complete_wait(struct vtd *vtd, struct vtd_op *op)
 	if (!wait_ready(vtd, op))
 		return false;
 	vtd->drain_done = op->drains;
-	hw_count(vtd->iommu.counts.syncs, 1);
+	hw_count_alone(vtd->iommu.counts.syncs, 1);
 	vtd_trace(vtd, "wait done data %#llx addr %#llx", VTD_GET(VTD_INV_WAIT_DATA, op->d[0]),
 		  op->d[1]);
 	if (op->d[0] & VTD_INV_WAIT_FN && vtd->fences)

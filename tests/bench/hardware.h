@@ -223,7 +223,7 @@ static void *second_thread(void *arg)
 	return NULL;
 }
 
-/* The best round counts: one in which both had a CPU for themselves, and so for one thread alone. */
+/* The best round counts: one in which both had a CPU for themselves; and so for one thread. */
 static double scaling(const struct hardware *hw)
 {
 	struct pair pair = { hw };

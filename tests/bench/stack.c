@@ -3,7 +3,7 @@
  * What an invalidation costs through the whole stack: ns of processor time, the least of several
  * rounds. For reading, not for judging: no target is set for software that checks and copies.
  *
- *	invalidate	one page: guest command, VMM, iommufd, hypervisor, queue, sync; then the walk
+ *	invalidate	one page: guest command, VMM, iommufd, hypervisor, queue, sync; then a walk
  *	of 16		16 adjacent pages at once, the share of each
  *
  * What the hardware costs of it: intel.c, amd.c, arm.c.

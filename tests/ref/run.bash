@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
-# The vendor suites on reference hardware and hypervisor: plain, under sanitizers, and with what nobody
-# initialised filled; under TSan what
-# has threads.
+# The vendor suites on reference hardware and hypervisor: plain, under sanitizers, with what nobody
+# initialised filled; under TSan what has threads.
 set -uo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
