@@ -223,21 +223,22 @@ static void *second_thread(void *arg)
 	return NULL;
 }
 
-/* The best round counts: one in which both had a CPU for themselves; and so for one thread. */
+/*
+ * One thread and two in turn, the best round of each: in which nobody else used their CPUs. A rate
+ * of more than twice says that there was no such round for one of them.
+ */
 static double scaling(const struct hardware *hw)
 {
 	struct pair pair = { hw };
 	double one = 1e18, two = 1e18, start;
 	pthread_t thread;
 
+	bench_must(!pthread_create(&thread, NULL, second_thread, &pair), "pthread_create");
 	for (unsigned int round = 1; round <= PAIR_ROUNDS; round++) {
 		start = bench_now(CLOCK_MONOTONIC);
 		hits(hw, round);
 		start = bench_now(CLOCK_MONOTONIC) - start;
 		one = start < one ? start : one;
-	}
-	bench_must(!pthread_create(&thread, NULL, second_thread, &pair), "pthread_create");
-	for (unsigned int round = 1; round <= PAIR_ROUNDS; round++) {
 		meet(&pair.here, 2 * round);
 		start = bench_now(CLOCK_MONOTONIC);
 		hits(hw, round);
@@ -261,6 +262,8 @@ static const struct wanted {
 	{ "page+sync+walk", 350 }, { "tag", 0 }, { "two threads", 0, 1.7 },
 };
 
+#define MOST_SCALING 2.2		/* of two threads */
+
 enum { NUMBERS = sizeof(wanted) / sizeof(wanted[0]) };
 
 static void measure(uint64_t entries, double numbers[NUMBERS])
@@ -282,17 +285,22 @@ static void measure(uint64_t entries, double numbers[NUMBERS])
 	hardware_free(&hw);
 }
 
+static const char *verdict(const struct wanted *wanted, double number)
+{
+	if (wanted->most)
+		return number <= wanted->most ? "met" : "MISSED";
+	if (number > MOST_SCALING)
+		return "others use the CPUs, no verdict";
+	return number >= wanted->least ? "met" : "MISSED";
+}
+
 static void verdicts(const double numbers[NUMBERS])
 {
-	for (unsigned int i = 0; i < NUMBERS; i++) {
-		bool met = wanted[i].most ? numbers[i] <= wanted[i].most :
-					    numbers[i] >= wanted[i].least;
-
+	for (unsigned int i = 0; i < NUMBERS; i++)
 		if (wanted[i].most || wanted[i].least)
 			printf("  %-14s %8.2f, wanted %s %g: %s\n", wanted[i].name, numbers[i],
 			       wanted[i].most ? "at most" : "at least",
-			       wanted[i].most ?: wanted[i].least, met ? "met" : "MISSED");
-	}
+			       wanted[i].most ?: wanted[i].least, verdict(&wanted[i], numbers[i]));
 }
 
 /* With an argument: that many entries, and nothing else */
