@@ -3,7 +3,7 @@
 
 #include "device.h"
 
-/* The best first: where a machine has several kinds, tests run on the first. */
+/* The most able first (dma_driver_rank()) */
 static const struct dma_driver * const drivers[] = {
 	&dma_served,
 	&dma_testdev,
@@ -15,6 +15,15 @@ const struct dma_driver *dma_driver_of(const struct pci_id *id)
 		if (drivers[i]->probe(id))
 			return drivers[i];
 	return NULL;
+}
+
+unsigned int dma_driver_rank(const struct dma_driver *driver)
+{
+	unsigned int i = 0;
+
+	while (drivers[i] != driver)
+		i++;
+	return i;
 }
 
 static int open_with(struct dma_device *device, const struct dma_driver *driver)

@@ -25,8 +25,12 @@ static bool next_page(const struct dma_memory *memory, uint64_t *page, uint64_t 
 {
 	off_t at;
 
+	if (memory->fd < 0)
+		*end = memory->size;
 	if (*page < *end)
 		return true;
+	if (memory->fd < 0)
+		return false;
 	at = lseek(memory->fd, *page, SEEK_DATA);
 	if (at < 0 || (uint64_t)at >= memory->size)
 		return false;

@@ -15,7 +15,8 @@
 
 /**
  * struct dma_memory - all memory that a device might reach
- * @fd: the file that it is: pages that were never touched are holes of it, and stay holes
+ * @fd: the file that it is: pages that were never touched are holes of it, and stay holes;
+ *	-1: it is none, and has no holes
  */
 struct dma_memory {
 	uint8_t *base;

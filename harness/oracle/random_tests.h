@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The random and the concurrent tests of a vendor suite. Its random.c defines RANDOM_REF and
- * RANDOM_VM (struct ref_vendor, struct vm_vendor) and includes this.
+ * The random and the concurrent tests of a vendor suite. Its random.c defines RANDOM_VENDOR and
+ * RANDOM_VM (its name, and its struct vm_vendor) and includes this.
  *
  * A failed program is printed shrunk; NIT_PROGRAM_FIRST=N NIT_PROGRAMS=1 runs only number N of the
  * seed. NIT_STRESS_MUTATIONS makes the concurrent runs longer.
@@ -47,7 +47,7 @@ FIXTURE_VARIANT_ADD(random, two_iommus_ats_free)
 FIXTURE_SETUP(random)
 {
 	self->ref = (struct ref_world){
-		.vendor = &RANDOM_REF, .config.iommus = variant->iommus, .free = variant->free,
+		.vendor = RANDOM_VENDOR, .config.iommus = variant->iommus, .free = variant->free,
 		.seed = prng_seed(),
 	};
 	self->config = (struct world_config){

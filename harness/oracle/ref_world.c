@@ -27,7 +27,7 @@ int ref_world_open(struct target *target, const void *arg)
 	const struct ref_world *ref = arg;
 	struct machine *machine;
 	struct prng prng;
-	int rc = ref_open(target, ref->vendor, &ref->config);
+	int rc = target_open(target, ref->vendor, &ref->config);
 
 	if (rc || !ref->free)
 		return rc;

@@ -11,8 +11,8 @@
  * @free: hardware uses its freedoms (hw/freedom.h), as @seed draws them; else it keeps everything
  */
 struct ref_world {
-	const struct ref_vendor *vendor;
-	struct ref_config config;
+	const char *vendor;
+	struct target_config config;
 	bool free;
 	uint64_t seed;
 };

@@ -16,6 +16,8 @@ struct ref {
 	struct hyp *hyp;
 };
 
+static const struct target_ops ref_ops;
+
 static struct ref *ref_of(struct target *target)
 {
 	return target->priv;
@@ -23,17 +25,19 @@ static struct ref *ref_of(struct target *target)
 
 struct machine *ref_machine(struct target *target)
 {
-	return ref_of(target)->machine;
+	return target->ops == &ref_ops ? ref_of(target)->machine : NULL;
 }
 
 struct hyp *ref_hyp(struct target *target)
 {
-	return ref_of(target)->hyp;
+	return target->ops == &ref_ops ? ref_of(target)->hyp : NULL;
 }
 
 struct endpoint *ref_endpoint(struct target *target, unsigned int device)
 {
-	return ref_of(target)->machine->endpoints[device];
+	struct machine *machine = ref_machine(target);
+
+	return machine ? machine->endpoints[device] : NULL;
 }
 
 static int ref_iommufd_open(struct target *target, struct iommufd *iommufd)
@@ -185,7 +189,7 @@ static const struct target_ops ref_ops = {
 };
 
 static int build_devices(struct target *target, struct machine *machine,
-			 const struct ref_config *config, unsigned int iommus)
+			 const struct target_config *config, unsigned int iommus)
 {
 	unsigned int devices = config->devices ?: 2;
 
@@ -212,7 +216,7 @@ static int build_devices(struct target *target, struct machine *machine,
 }
 
 static int build(struct target *target, const struct ref_vendor *vendor,
-		 const struct ref_config *config)
+		 const struct target_config *config)
 {
 	struct ref *ref = ref_of(target);
 	unsigned int iommus = config->iommus ?: 1;
@@ -232,16 +236,17 @@ static int build(struct target *target, const struct ref_vendor *vendor,
 }
 
 int ref_open(struct target *target, const struct ref_vendor *vendor,
-	     const struct ref_config *config)
+	     const struct target_config *config)
 {
-	static const struct ref_config defaults;
+	static const struct target_config defaults;
 	struct ref *ref = calloc(1, sizeof(*ref));
 	int rc;
 
-	*target = (struct target){ .ops = &ref_ops, .priv = ref };
+	*target = (struct target){ .ops = &ref_ops, .has = ~0u, .priv = ref };
 	if (!ref)
 		return -ENOMEM;
-	rc = build(target, vendor, config ?: &defaults);
+	config = config ?: &defaults;
+	rc = build(target, vendor, config);
 	if (rc)
 		ref_close(target);
 	return rc;

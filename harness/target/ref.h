@@ -20,33 +20,11 @@ struct ref_vendor {
 
 extern const struct ref_vendor ref_intel, ref_amd, ref_arm;
 
-/**
- * struct ref_config - the machine
- * @iommus, @devices: how many (0: 1 IOMMU, 2 devices); device n is behind IOMMU n % @iommus
- * @no_ats, @no_pri, @no_pasid: what the devices lack
- * @ats_queue_depth, @atc_entries: of the devices; 0: 32 and 4096
- * @iommu: the vendor's configuration of its IOMMUs, or NULL
- * @ram: bytes; 0: 256 MiB. A page of it costs nothing until it is touched.
- * @seed: 0: prng_seed()
- */
-struct ref_config {
-	unsigned int iommus;
-	unsigned int devices;
-	bool no_ats;
-	bool no_pri;
-	bool no_pasid;
-	uint8_t ats_queue_depth;
-	size_t atc_entries;
-	const void *iommu;
-	uint64_t ram;
-	uint64_t seed;
-};
-
 /** ref_open() - Build the machine and start the hypervisor; 0 or -errno */
 int ref_open(struct target *target, const struct ref_vendor *vendor,
-	     const struct ref_config *config);
+	     const struct target_config *config);
 
-/* For tests of the reference itself, and for those that turn knobs */
+/* For tests of the reference itself, and those that turn knobs. NULL on another target. */
 struct machine *ref_machine(struct target *target);
 struct hyp *ref_hyp(struct target *target);
 struct endpoint *ref_endpoint(struct target *target, unsigned int device);

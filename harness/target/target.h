@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What carries a test: reference hardware and hypervisor in process (ref.c), later a kernel.
+ * What carries a test: reference hardware and hypervisor in process (ref.c), or a running kernel
+ * and its devices (kernel.c). NIT_TARGET chooses: "ref", the default, or "kernel".
  *
  * A target gives an iommufd, memory for a VM, devices with DMA engines, and evidence.
  */
@@ -67,6 +68,46 @@ struct target_ops {
 	void (*close)(struct target *target);
 };
 
+/** enum target_need - what a test cannot do without */
+enum target_need {
+	TARGET_ATS = 1 << 0,		/* devices with an ATC, IOMMUs that serve it */
+	TARGET_PRI = 1 << 1,		/* page requests */
+	TARGET_PASID = 1 << 2,		/* DMA with a PASID, IOMMUs that translate it */
+	TARGET_STALL = 1 << 3,		/* an IOMMU that holds what faults */
+	TARGET_HELD = 1 << 4,		/* DMA held between translation and memory access */
+	TARGET_READ = 1 << 5,		/* DMA that reads, also where it may not write */
+	TARGET_ATOMIC = 1 << 6,		/* DMA_SWAP */
+	TARGET_WAITING = 1 << 7,	/* @waiting of struct target_ops */
+	TARGET_REFERENCE = 1 << 8,	/* ref_machine(), ref_endpoint(), ref_hyp(): its knobs */
+};
+
+/**
+ * struct target_config - the machine that a test wants. A running kernel's machine is what it is:
+ * a test that wants another one skips.
+ * @needs: enum target_need
+ * @iommus, @devices: how many (0: 1 IOMMU, 2 devices); device n is behind IOMMU n % @iommus
+ * @no_ats, @no_pri, @no_pasid: what the devices lack
+ * @ats_queue_depth, @atc_entries: of the devices; 0: 32 and 4096
+ * @iommu: the vendor's configuration of its IOMMUs, or NULL
+ * @any_iommu: where hardware is given any will do: @iommu only makes the reference's harder
+ * @ram: bytes; 0: 256 MiB. A page of it costs nothing until it is touched.
+ * @seed: 0: prng_seed()
+ */
+struct target_config {
+	unsigned int needs;
+	unsigned int iommus;
+	unsigned int devices;
+	bool no_ats;
+	bool no_pri;
+	bool no_pasid;
+	uint8_t ats_queue_depth;
+	size_t atc_entries;
+	const void *iommu;
+	bool any_iommu;
+	uint64_t ram;
+	uint64_t seed;
+};
+
 /** struct target_device - @rid: requester id; @iommu: number of its IOMMU */
 struct target_device {
 	uint16_t rid;
@@ -76,11 +117,28 @@ struct target_device {
 	bool pasid;
 };
 
+/**
+ * struct target
+ * @has: enum target_need: what all of its devices and IOMMUs have
+ * @lacks: why target_open() found that this target cannot do it, a constant; else NULL
+ */
 struct target {
 	const struct target_ops *ops;
+	unsigned int has;
+	const char *lacks;
 	unsigned int device_count;
 	struct target_device devices[TARGET_DEVICES];
 	void *priv;
 };
+
+/**
+ * target_open() - What this run is about, for a test that needs @config (NULL: the usual)
+ * @vendor: "intel", "amd" or "arm"
+ * Return: 0; -EOPNOTSUPP with @target->lacks set: it cannot give that; -errno
+ */
+int target_open(struct target *target, const char *vendor, const struct target_config *config);
+
+/** target_lacks() - A constant that says what of @needs is not there; NULL: all is */
+const char *target_lacks(const struct target *target, unsigned int needs);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "core/test.h"
 #include "iommufd/assert.h"
+#include "target/assert.h"
 #include "vm.h"
 
 #define VM_EVIDENCE_LINES 24

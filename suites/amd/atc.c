@@ -69,6 +69,7 @@ static void fetch_again(void *arg)
 TEST_F(nested, fetched_again_during_the_wait)
 {
 	RULE("AMD-08");
+	NEEDS(&self->target, TARGET_WAITING);
 	struct moment moment = { self->device, &self->space, self->iova };
 
 	for (unsigned int i = 0; i < 3; i++) {
@@ -84,6 +85,7 @@ TEST_F(nested, fetched_again_during_the_wait)
 TEST_F(nested, fetched_again_while_stage_2_is_unmapped)
 {
 	RULE("NEST-04");
+	NEEDS(&self->target, TARGET_WAITING);
 	struct moment moment = { self->device, &self->space, self->iova };
 
 	ASSERT_EQ(0, window_map(&self->vm, 0, 0));
@@ -107,6 +109,7 @@ static void finish_held(void *arg)
 TEST_F(nested, waits_for_requests_in_flight)
 {
 	RULE("ATS-02");
+	NEEDS(&self->target, TARGET_HELD | TARGET_WAITING);
 	struct moment moment = { self->device, .waited = true };
 
 	MAP(self->iova, self->page[0], PAGE);
@@ -317,6 +320,7 @@ static void reset_function(void *arg)
 TEST_F(nested, reset_with_invalidations_pending)
 {
 	RULE("ATS-08");
+	NEEDS(&self->target, TARGET_WAITING);
 	struct endpoint *endpoint = endpoint_of(&self->target, self->device);
 
 	endpoint_behaviour(endpoint)->delay_steps = 10;
@@ -348,6 +352,7 @@ TEST_F(nested, reset)
 TEST_F(nested, detached_device_sends_translated_requests)
 {
 	RULE("ATS-09");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	uint64_t data, pa = VM_RAM_BASE;
 	struct dma raw = { .op = DMA_READ, .address = DMA_RAW, .pasid = DMA_NO_PASID,
 			   .len = 8, .data = &data };
@@ -365,6 +370,7 @@ TEST_F(nested, detached_device_sends_translated_requests)
 TEST_F(nested, detach_waits_for_requests_in_flight)
 {
 	RULE("ATS-02");
+	NEEDS(&self->target, TARGET_HELD | TARGET_WAITING);
 	struct moment moment = { self->device };
 
 	MAP(self->iova, self->page[0], PAGE);

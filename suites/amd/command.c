@@ -48,6 +48,7 @@ static void look_at_store(void *arg)
 TEST_F(nested, wait_is_never_early)
 {
 	RULE("AMD-05");
+	NEEDS(&self->target, TARGET_WAITING);
 	struct look look = { &self->vm, true };
 
 	MAP_THEN_REMAP(self->iova, self->page[0], self->page[1]);
@@ -171,6 +172,7 @@ TEST_F(nested, bad_command_of_a_guest)
 TEST_F(nested, head_stands_at_what_failed)
 {
 	RULE("NEST-05");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	struct guest_amdvi *guest = guest_of(&self->vm);
 	struct guest_amdvi_list list = {}, silent = {};
 	uint32_t pasid = pasid_of(&self->space), begin = guest->tail;
@@ -195,6 +197,7 @@ TEST_F(nested, head_stands_at_what_failed)
 TEST_F(nested, progress_at_a_time_out)
 {
 	RULE("NEST-05");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	uint64_t cmds[3][2];
 	uint32_t num = 3;
 
@@ -433,11 +436,11 @@ FIXTURE(halting)
 FIXTURE_SETUP(halting)
 {
 	struct amdvi_config amdvi = { AMDVI_CONFIG };
-	struct ref_config config = { .iommu = &amdvi };
+	struct target_config config = { .iommu = &amdvi };
 
 	amdvi.timeout_halts = true;
 	self->iova = 0x7f1200000000;
-	ASSERT_EQ(0, ref_open(&self->target, &ref_amd, &config));
+	TARGET_OPEN(&self->target, "amd", &config);
 	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &vm_amd, 0));
 	for (unsigned int i = 0; i < 2; i++) {
 		ASSERT_EQ(0, vm_add_device(&self->vm, i, true, &self->devices[i]));
@@ -461,6 +464,7 @@ FIXTURE_TEARDOWN(halting)
 TEST_F(halting, silent_device)
 {
 	RULE("NEST-07");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	endpoint_behaviour(ref_endpoint(&self->target, 0))->drop_invalidates = true;
 	EXPECT_EQ(-ETIMEDOUT, vm_invalidate(&self->spaces[0], self->iova, PAGE, 0));
 	EXPECT_FALSE(guest_amdvi_waited(guest_of(&self->vm)));
@@ -474,6 +478,7 @@ TEST_F(halting, silent_device)
 TEST_F(halting, silent_device_while_stage_2_is_unmapped)
 {
 	RULE("NEST-07");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	endpoint_behaviour(ref_endpoint(&self->target, 0))->drop_invalidates = true;
 	EXPECT_EQ(-ETIMEDOUT, window_unmap(&self->vm, 1));
 	EXPECT_NO_DMA(self->devices[0], &self->spaces[0], self->iova);

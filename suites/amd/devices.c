@@ -40,12 +40,12 @@ FIXTURE_VARIANT_ADD(devices, hw_rid_ats) {
 
 FIXTURE_SETUP(devices)
 {
-	struct ref_config config = { .iommus = variant->iommus, .devices = 4 };
+	struct target_config config = { .iommus = variant->iommus, .devices = 4 };
 
 	self->vendor = vm_amd;
 	self->vendor.config = &variant->config;
 	self->iova = 0x7f1200000000;
-	ASSERT_EQ(0, ref_open(&self->target, &ref_amd, &config));
+	TARGET_OPEN(&self->target, "amd", &config);
 	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &self->vendor, 0));
 	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, variant->pasid));
 	for (unsigned int i = 0; i < DEVICES; i++) {

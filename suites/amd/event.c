@@ -35,7 +35,7 @@ FIXTURE_SETUP(reports)
 	self->vendor = vm_amd;
 	self->vendor.config = &variant->config;
 	self->iova = 0x7f1200000000;
-	ASSERT_EQ(0, ref_open(&self->target, &ref_amd, NULL));
+	TARGET_OPEN(&self->target, "amd", NULL);
 	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &self->vendor, 0));
 	ASSERT_EQ(0, vm_add_device(&self->vm, 0, variant->ats, &self->device));
 	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, variant->pasid));
@@ -159,6 +159,7 @@ static int respond(FIXTURE_DATA(reports) *self, unsigned int group, enum amdvi_p
 TEST_F(reports, page_request)
 {
 	RULE("AMD-69");
+	NEEDS(&self->target, TARGET_PRI);
 	uint64_t request[2], page = vm_page(&self->vm);
 
 	REQUEST(7, 0x3000);
@@ -182,6 +183,7 @@ TEST_F(reports, page_request)
 TEST_F(reports, page_request_that_fails)
 {
 	RULE("AMD-69");
+	NEEDS(&self->target, TARGET_PRI);
 	uint64_t request[2];
 
 	REQUEST(9, 0);
@@ -194,6 +196,7 @@ TEST_F(reports, page_request_that_fails)
 TEST_F(reports, page_requests_answered_out_of_order)
 {
 	RULE("AMD-69");
+	NEEDS(&self->target, TARGET_PRI);
 	uint64_t request[2];
 
 	for (unsigned int group = 1; group < 4; group++) {
@@ -213,6 +216,7 @@ TEST_F(reports, page_requests_answered_out_of_order)
 TEST_F(reports, request_and_invalidation_cross)
 {
 	RULE("AMD-69");
+	NEEDS(&self->target, TARGET_PRI);
 	uint64_t request[2], pages[2] = { vm_page(&self->vm), vm_page(&self->vm) };
 
 	ASSERT_EQ(0, vm_map(&self->space, self->iova, pages[0], PAGE, RO));
@@ -239,7 +243,7 @@ FIXTURE(paging_requests)
 
 FIXTURE_SETUP(paging_requests)
 {
-	ASSERT_EQ(0, ref_open(&self->target, &ref_amd, NULL));
+	TARGET_OPEN(&self->target, "amd", NULL);
 	ASSERT_EQ(0, self->target.ops->iommufd_open(&self->target, &self->iommufd));
 	ASSERT_EQ(0, __ioas_alloc(&self->iommufd, &self->ioas));
 	ASSERT_EQ(0, self->target.ops->bind(&self->target, &self->iommufd, 0, &self->dev_id));
@@ -255,6 +259,7 @@ FIXTURE_TEARDOWN(paging_requests)
 TEST_F(paging_requests, request_that_nobody_takes)
 {
 	RULE("AMD-69");
+	NEEDS(&self->target, TARGET_PRI);
 	uint32_t fault_id, with, without;
 	struct iommu_hwpt_pgfault fault;
 	int fd;
@@ -285,6 +290,7 @@ TEST_F(paging_requests, request_that_nobody_takes)
 TEST_F(paging_requests, detach_answers)
 {
 	RULE("AMD-69");
+	NEEDS(&self->target, TARGET_PRI);
 	uint32_t fault_id, hwpt;
 	int fd;
 

@@ -35,12 +35,12 @@ FIXTURE_VARIANT_ADD(two_vms, hw_pasid) { .pasid = 5, .config.hw = true };
 
 FIXTURE_SETUP(two_vms)
 {
-	struct ref_config config = { .iommus = variant->iommus };
+	struct target_config config = { .iommus = variant->iommus };
 
 	self->vendor = vm_amd;
 	self->vendor.config = &variant->config;
 	self->iova = 0x7f1200000000;
-	ASSERT_EQ(0, ref_open(&self->target, &ref_amd, &config));
+	TARGET_OPEN(&self->target, "amd", &config);
 	for (unsigned int i = 0; i < 2; i++) {
 		ASSERT_EQ(0, vm_open(&self->vms[i], &self->target, &self->vendor, 0));
 		ASSERT_EQ(0, vm_add_device(&self->vms[i], i, variant->ats, &self->devices[i]));
@@ -154,6 +154,7 @@ TEST_F(two_vms, bad_commands_of_one)
 TEST_F(two_vms, silent_device_of_one)
 {
 	RULE("NEST-06");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	for (unsigned int i = 0; i < 2; i++) {
 		VM_MAP(i, 0);
 		VM_REACHES(i, 0);

@@ -32,13 +32,13 @@ FIXTURE_VARIANT_ADD(np_cache, hw_rid) {
 FIXTURE_SETUP(np_cache)
 {
 	struct amdvi_config amdvi = { AMDVI_CONFIG };
-	struct ref_config config = { .iommu = &amdvi };
+	struct target_config config = { .iommu = &amdvi };
 
 	amdvi.np_cache = true;
 	self->vendor = vm_amd;
 	self->vendor.config = &variant->config;
 	self->iova = 0x7f1200000000;
-	ASSERT_EQ(0, ref_open(&self->target, &ref_amd, &config));
+	TARGET_OPEN(&self->target, "amd", &config);
 	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &self->vendor, 0));
 	ASSERT_EQ(0, vm_add_device(&self->vm, 0, variant->ats, &self->device));
 	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, variant->pasid));

@@ -222,6 +222,7 @@ static void finish_held(void *arg)
 TEST_F(nested, waits_for_dma_in_flight)
 {
 	RULE("AMD-05");
+	NEEDS(&self->target, TARGET_HELD | TARGET_WAITING);
 	struct held held = { self->device, 0 };
 
 	ASSERT_EQ(0, window_map(&self->vm, 0, 0));
@@ -272,6 +273,7 @@ static void read_page(void *arg)
 TEST_F(nested, dirty_tracking_begins_under_dma)
 {
 	RULE("AMD-60");
+	NEEDS(&self->target, TARGET_REFERENCE | TARGET_WAITING);
 	struct freedom *freedom = &ref_machine(&self->target)->iommus[0]->freedom;
 
 	freedom->delay = 1000;	/* every wait takes its time */

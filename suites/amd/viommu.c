@@ -26,7 +26,7 @@ FIXTURE_SETUP(owned)
 	self->vendor = vm_amd;
 	self->vendor.config = &hw;
 	self->iova = 0x7f1200000000;
-	ASSERT_EQ(0, ref_open(&self->target, &ref_amd, NULL));
+	TARGET_OPEN(&self->target, "amd", NULL);
 	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &self->vendor, 0));
 	ASSERT_EQ(0, vm_add_device(&self->vm, 0, true, &self->device));
 	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, DMA_NO_PASID));
@@ -102,7 +102,7 @@ TEST_F(owned, viommus_that_are_refused)
 {
 	RULE("AMD-70");
 	struct amdvi_config no_viommu = { AMDVI_CONFIG };
-	struct ref_config config = { .iommu = &no_viommu };
+	struct target_config config = { .iommu = &no_viommu };
 	struct iommu_viommu_amd data = { .flags = IOMMU_VIOMMU_AMD_HW };
 	struct vm_device *device;
 	struct target target;
@@ -110,7 +110,7 @@ TEST_F(owned, viommus_that_are_refused)
 	uint32_t id;
 
 	no_viommu.viommu = false;
-	ASSERT_EQ(0, ref_open(&target, &ref_amd, &config));
+	TARGET_OPEN(&target, "amd", &config);
 	ASSERT_EQ(0, vm_open(&vm, &target, &vm_amd, 0));
 	ASSERT_EQ(0, vm_add_device(&vm, 0, false, &device));
 	EXPECT_EQ(-EOPNOTSUPP, __viommu_alloc(&vm.iommufd, device->dev_id, vm.parent,
@@ -258,6 +258,7 @@ TEST_F(owned, domain_that_went)
 TEST_F(owned, torn_down_with_commands_pending)
 {
 	RULE("AMD-74");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	struct endpoint_behaviour *behaviour = endpoint_behaviour(ref_endpoint(&self->target, 0));
 	struct guest_amdvi *guest = guest_of(&self->vm);
 	struct guest_amdvi_list list = {};
@@ -286,6 +287,7 @@ TEST_F(owned, torn_down_with_commands_pending)
 TEST_F(owned, silent_device)
 {
 	RULE("NEST-07");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	uint64_t event[2] = {};
 
 	MAP_THEN_REMAP(self->iova, self->page[0], self->page[1]);

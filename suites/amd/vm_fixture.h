@@ -55,7 +55,7 @@ FIXTURE_SETUP(nested)
 {
 	self->vendor = vm_amd;
 	self->vendor.config = &variant->config;
-	ASSERT_EQ(0, ref_open(&self->target, &ref_amd, NULL));
+	TARGET_OPEN(&self->target, "amd", NULL);
 	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &self->vendor,
 			     IOMMU_HWPT_ALLOC_DIRTY_TRACKING));
 	ASSERT_EQ(0, vm_add_device(&self->vm, 0, variant->ats, &self->device));

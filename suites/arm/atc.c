@@ -30,9 +30,11 @@ FIXTURE_VARIANT_ADD(atc, pasid_depth_1) { .pasid = 0x105, .depth = 1 };
 
 FIXTURE_SETUP(atc)
 {
-	const struct ref_config config = { .ats_queue_depth = variant->depth };
+	const struct target_config config = {
+		.ats_queue_depth = variant->depth, .needs = target_needs(true, variant->pasid),
+	};
 
-	ASSERT_EQ(0, ref_open(&self->target, &ref_arm, &config));
+	TARGET_OPEN(&self->target, "arm", &config);
 	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &vm_arm, 0));
 	ASSERT_EQ(0, vm_add_device(&self->vm, 0, true, &self->device));
 	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, variant->pasid));
@@ -122,6 +124,7 @@ TEST_F(atc, fetched_again_between_tlbi_and_atc_inv)
 	struct refetch moment = { self };
 
 	RULE("SMMU-03");
+	NEEDS(&self->target, TARGET_WAITING);
 	MAP_THEN_REMAP(self->iova, self->page[0], self->page[1]);
 	self->target.ops->waiting(&self->target, refetch_always, &moment);
 	INVALIDATE(self->iova, VM_PAGE, VM_LEAF_ONLY);
@@ -137,6 +140,7 @@ TEST_F(atc, fetched_again_during_a_stage2_unmap)
 	struct refetch moment = { self };
 
 	RULE("NEST-04");
+	NEEDS(&self->target, TARGET_WAITING);
 	ASSERT_EQ(0, vm_s2_map(&self->vm, hot, self->vm.spare, VM_PAGE, S2_RW));
 	MAP(self->iova, hot, VM_PAGE);
 	REACHES(self->iova, (uintptr_t)self->vm.spare);
@@ -150,6 +154,7 @@ TEST_F(atc, fetched_again_during_a_stage2_unmap)
 TEST_F(atc, completion_overtaken)
 {
 	RULE("ATS-02");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	MAP(self->iova, self->page[0], VM_PAGE);
 	ASSERT_EQ(0, endpoint_prefetch_start(self->endpoint, self->space.pasid, self->iova,
 					     HW_READ));
@@ -170,6 +175,7 @@ TEST_F(atc, translated_write_drained)
 	uint64_t *word = (uint64_t *)pages_ptr(&self->vm.mem, self->page[0]) + 1;
 
 	RULE("ATS-02");
+	NEEDS(&self->target, TARGET_HELD | TARGET_WAITING);
 	MAP(self->iova, self->page[0], VM_PAGE);
 	REACHES(self->iova, self->page[0]);
 	ASSERT_TRUE(vm_write_start(self->device, &self->space, self->iova + 8, 0x1234));
@@ -184,6 +190,7 @@ TEST_F(atc, untranslated_write_drained)
 	uint64_t *word = (uint64_t *)pages_ptr(&self->vm.mem, self->page[0]) + 1;
 
 	RULE("SMMU-02");
+	NEEDS(&self->target, TARGET_HELD | TARGET_WAITING);
 	self->device->ats = false;	/* a request that does not use the ATC */
 	MAP(self->iova, self->page[0], VM_PAGE);
 	ASSERT_TRUE(vm_write_start(self->device, &self->space, self->iova + 8, 0x1234));
@@ -303,6 +310,7 @@ TEST_F(atc, global_is_every_pasid)
 TEST_F(atc, late_answer)
 {
 	RULE("ATS-07");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	MAP_THEN_REMAP(self->iova, self->page[0], self->page[1]);
 	endpoint_behaviour(self->endpoint)->delay_steps = 100;
 	INVALIDATE(self->iova, VM_PAGE, VM_LEAF_ONLY);
@@ -316,6 +324,7 @@ TEST_F(atc, more_than_the_device_queues)
 	LIST();
 
 	RULE("ATS-01");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	endpoint_behaviour(self->endpoint)->delay_steps = 1;
 	for (unsigned int i = 0; i < pages; i++)
 		MAP_THEN_REMAP(self->iova + i * VM_PAGE, self->page[0], self->page[1]);
@@ -333,6 +342,7 @@ TEST_F(atc, more_than_the_device_queues)
 TEST_F(atc, answers_twice)
 {
 	RULE("ATS-01");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	endpoint_behaviour(self->endpoint)->complete_twice = true;
 	for (unsigned int i = 0; i < 4; i++) {
 		MAP_THEN_REMAP(self->iova + i * VM_PAGE, self->page[0], self->page[1]);
@@ -385,6 +395,7 @@ static void expect_fenced(struct __test_metadata *_metadata, FIXTURE_DATA(atc) *
 TEST_F(atc, never_answers)
 {
 	RULE("SMMU-04");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	endpoint_behaviour(self->endpoint)->never_complete = true;
 	EXPECT_TIME_OUT_AND_FENCE();
 }
@@ -392,6 +403,7 @@ TEST_F(atc, never_answers)
 TEST_F(atc, ignores_invalidations)
 {
 	RULE("SMMU-04");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	endpoint_behaviour(self->endpoint)->drop_invalidates = true;
 	EXPECT_TIME_OUT_AND_FENCE();
 }
@@ -399,6 +411,7 @@ TEST_F(atc, ignores_invalidations)
 TEST_F(atc, answers_with_another_itag)
 {
 	RULE("ATS-01");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	endpoint_behaviour(self->endpoint)->wrong_itag = true;
 	EXPECT_TIME_OUT_AND_FENCE();
 }
@@ -409,6 +422,7 @@ TEST_F(atc, unmap_of_a_device_that_never_answers)
 	const uint64_t hot = 0x80000000;
 
 	RULE("NEST-07");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	ASSERT_EQ(0, vm_s2_map(&self->vm, hot, self->vm.spare, VM_PAGE, S2_RW));
 	MAP(self->iova, hot, VM_PAGE);
 	REACHES(self->iova, (uintptr_t)self->vm.spare);
@@ -422,6 +436,7 @@ TEST_F(atc, unmap_of_a_device_that_never_answers)
 TEST_F(atc, fenced_until_reset)
 {
 	RULE("SMMU-56");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	endpoint_behaviour(self->endpoint)->drop_invalidates = true;
 	MAP_THEN_REMAP(self->iova, self->page[0], self->page[1]);
 	EXPECT_EQ(-ETIMEDOUT, vm_invalidate(&self->space, self->iova, VM_PAGE, VM_LEAF_ONLY));
@@ -440,6 +455,7 @@ TEST_F(atc, fenced_until_reset)
 TEST_F(atc, answers_after_the_time_out)
 {
 	RULE("ATS-01");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	endpoint_behaviour(self->endpoint)->delay_steps = 5000;
 	MAP_THEN_REMAP(self->iova, self->page[0], self->page[1]);
 	EXPECT_EQ(-ETIMEDOUT, vm_invalidate(&self->space, self->iova, VM_PAGE, VM_LEAF_ONLY));
@@ -465,6 +481,7 @@ static void reset_device(void *arg)
 TEST_F(atc, reset_with_an_invalidation_pending)
 {
 	RULE("ATS-08");
+	NEEDS(&self->target, TARGET_REFERENCE | TARGET_WAITING);
 	MAP_THEN_REMAP(self->iova, self->page[0], self->page[1]);
 	endpoint_behaviour(self->endpoint)->drop_invalidates = true;
 	self->target.ops->waiting(&self->target, reset_device, self);
@@ -520,6 +537,7 @@ TEST_F(atc, invalidation_while_ats_is_off)
 	LIST();
 
 	RULE("ATS-09");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	guest_smmuv3_ste(guest, self->device->rid)[1] &= ~STE1_EATS;
 	smmuv3_cmd_cfgi_ste(guest_smmuv3_next(&list), self->device->rid, true);
 	SYNC();
@@ -578,6 +596,7 @@ TEST_F(atc, one_of_two_never_answers)
 	struct vm_device *second;
 
 	RULE("SMMU-04");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	ADD_SECOND(second);
 	MAP(self->iova, self->page[0], VM_PAGE);
 	REACHES(self->iova, self->page[0]);

@@ -23,11 +23,11 @@ FIXTURE(commands)
 FIXTURE_SETUP(commands)
 {
 	struct smmuv3_config smmu = smmuv3_config_full();
-	const struct ref_config config = { .iommu = &smmu };
+	const struct target_config config = { .iommu = &smmu, .any_iommu = true };
 
 	smmu.cmdq_log2 = SMALL_QUEUE;
 	smmu.ds = false;
-	ASSERT_EQ(0, ref_open(&self->target, &ref_arm, &config));
+	TARGET_OPEN(&self->target, "arm", &config);
 	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &vm_arm, 0));
 	ASSERT_EQ(0, vm_add_device(&self->vm, 0, true, &self->device));
 	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, DMA_NO_PASID));
@@ -311,6 +311,7 @@ TEST_F(commands, time_out_in_the_middle)
 	uint32_t handled;
 
 	RULE("SMMU-04");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	MAP(self->iova, self->page[0], VM_PAGE);
 	REACHES(self->iova, self->page[0]);
 	endpoint_behaviour(ref_endpoint(&self->target, 0))->never_complete = true;
@@ -342,6 +343,7 @@ TEST_F(commands, queue_error_is_repaired)
 	uint32_t handled;
 
 	RULE("SMMU-12");
+	NEEDS(&self->target, TARGET_HELD | TARGET_WAITING);
 	self->device->ats = false;
 	MAP_THEN_REMAP(self->iova, self->page[0], self->page[1]);
 	ASSERT_TRUE(vm_write_start(self->device, &self->space, self->iova + 8, 1));
@@ -367,6 +369,7 @@ TEST_F(commands, completion_waits_for_a_write_in_flight)
 	uint32_t handled;
 
 	RULE("NEST-01");
+	NEEDS(&self->target, TARGET_HELD | TARGET_WAITING);
 	self->device->ats = false;
 	for (unsigned int i = 0; i < 2; i++) {
 		const uint64_t cmd[2] = { opcodes[i], 0 };
@@ -389,6 +392,7 @@ TEST_F(commands, cfgi_cd_waits_for_a_write_in_flight)
 	uint32_t handled;
 
 	RULE("NEST-01");
+	NEEDS(&self->target, TARGET_HELD | TARGET_WAITING);
 	self->device->ats = false;
 	MAP(self->iova, self->page[0], VM_PAGE);
 	ASSERT_TRUE(vm_write_start(self->device, &self->space, self->iova + 8, 0x1234));

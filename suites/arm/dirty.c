@@ -149,7 +149,11 @@ FIXTURE_VARIANT_ADD(guest, pasid_ats) { .pasid = 5, .ats = true };
 
 FIXTURE_SETUP(guest)
 {
-	ASSERT_EQ(0, ref_open(&self->target, &ref_arm, NULL));
+	const struct target_config config = {
+		.needs = target_needs(variant->ats, variant->pasid),
+	};
+
+	TARGET_OPEN(&self->target, "arm", &config);
 	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &vm_arm, TRACKED));
 	vmm_smmuv3(&self->vm)->guest.cd_flags = CD0_HA | CD0_HD;
 	ASSERT_EQ(0, vm_add_device(&self->vm, 0, variant->ats, &self->device));

@@ -24,7 +24,11 @@ FIXTURE_VARIANT_ADD(events, pasid) { .pasid = 0x105 };
 /* The VM has a fault queue; its device uses its ATC only where a test says so. */
 FIXTURE_SETUP(events)
 {
-	ASSERT_EQ(0, ref_open(&self->target, &ref_arm, NULL));
+	const struct target_config config = {
+		.needs = target_needs(false, variant->pasid),
+	};
+
+	TARGET_OPEN(&self->target, "arm", &config);
 	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &vm_arm, 0));
 	ASSERT_EQ(0, vmm_smmuv3_faults(&self->vm));
 	ASSERT_EQ(0, vm_add_device(&self->vm, 0, true, &self->device));
@@ -178,6 +182,7 @@ TEST_F(events, page_request_and_response)
 	LIST();
 
 	RULE("SMMU-68");
+	NEEDS(&self->target, TARGET_PRI);
 	REQUEST(self->iova, 5, true);
 	ASSERT_EQ(0, vmm_smmuv3_next_request(&self->vm, record));
 	EXPECT_EQ(self->device->rid, smmu_get(PRI0_SID, record[0]));
@@ -198,6 +203,7 @@ TEST_F(events, page_request_refused)
 	LIST();
 
 	RULE("SMMU-68");
+	NEEDS(&self->target, TARGET_PRI);
 	REQUEST(self->iova, 6, false);
 	ASSERT_EQ(0, vmm_smmuv3_next_request(&self->vm, record));
 	RESPOND(self->device->rid, 6, CMD_PRI_RESP_INVALID);
@@ -212,6 +218,7 @@ TEST_F(events, groups_answered_out_of_order)
 	LIST();
 
 	RULE("SMMU-68");
+	NEEDS(&self->target, TARGET_PRI);
 	for (unsigned int group = 0; group < 4; group++) {
 		REQUEST(self->iova + group * VM_PAGE, group, false);
 		ASSERT_EQ(0, vmm_smmuv3_next_request(&self->vm, record));
@@ -230,6 +237,7 @@ TEST_F(events, response_to_nobody)
 	LIST();
 
 	RULE("SMMU-68");
+	NEEDS(&self->target, TARGET_PRI);
 	REQUEST(self->iova, 5, false);
 	ASSERT_EQ(0, vmm_smmuv3_next_request(&self->vm, record));
 	RESPOND(self->device->rid ^ 0x18, 5, CMD_PRI_RESP_SUCCESS);
@@ -246,6 +254,7 @@ TEST_F(events, invalidation_before_the_response)
 	LIST();
 
 	RULE("NEST-01");
+	NEEDS(&self->target, TARGET_PRI);
 	MAP(self->iova, self->page[0], VM_PAGE);
 	REACHES(self->iova, self->page[0]);
 	REQUEST(self->iova, 7, true);
@@ -264,6 +273,7 @@ TEST_F(events, response_before_the_invalidation)
 	LIST();
 
 	RULE("NEST-01");
+	NEEDS(&self->target, TARGET_PRI);
 	MAP(self->iova, self->page[0], VM_PAGE);
 	REACHES(self->iova, self->page[0]);
 	REQUEST(self->iova, 7, true);
@@ -282,6 +292,7 @@ TEST_F(events, attachment_ends_with_a_request_open)
 	LIST();
 
 	RULE("UAPI-73");
+	NEEDS(&self->target, TARGET_PRI);
 	REQUEST(self->iova, 8, false);
 	smmuv3_cmd_cfgi_ste(guest_smmuv3_next(&list), self->device->rid, true);
 	guest_smmuv3_sync(&list);
@@ -306,7 +317,11 @@ FIXTURE(stall)
 
 FIXTURE_SETUP(stall)
 {
-	ASSERT_EQ(0, ref_open(&self->target, &ref_arm, NULL));
+	const struct target_config config = {
+		.needs = TARGET_STALL,
+	};
+
+	TARGET_OPEN(&self->target, "arm", &config);
 	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &vm_arm, 0));
 	ASSERT_EQ(0, vmm_smmuv3_faults(&self->vm));
 	vmm_smmuv3(&self->vm)->guest.cd_flags = CD0_S;

@@ -34,11 +34,13 @@ FIXTURE_VARIANT_ADD(host, two_smmus_ats) { .iommus = 2, .ats = true };
 
 FIXTURE_SETUP(host)
 {
-	const struct ref_config config = { .iommus = variant->iommus };
+	const struct target_config config = {
+		.iommus = variant->iommus, .needs = variant->ats ? TARGET_ATS : 0,
+	};
 	struct target *target = &self->target;
 
 	self->ats = variant->ats;
-	ASSERT_EQ(0, ref_open(target, &ref_arm, &config));
+	TARGET_OPEN(target, "arm", &config);
 	ASSERT_EQ(0, target->ops->iommufd_open(target, &self->iommufd));
 	for (unsigned int i = 0; i < 2; i++)
 		ASSERT_EQ(0, target->ops->bind(target, &self->iommufd, i, &self->dev[i]));

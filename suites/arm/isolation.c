@@ -33,7 +33,11 @@ FIXTURE_VARIANT_ADD(two_vms, pasid_ats) { .pasid = 5, .ats = true };
 /* Both have the same ASID and addresses, and each other's real StreamID as its own. */
 FIXTURE_SETUP(two_vms)
 {
-	ASSERT_EQ(0, ref_open(&self->target, &ref_arm, NULL));
+	const struct target_config config = {
+		.needs = target_needs(variant->ats, variant->pasid),
+	};
+
+	TARGET_OPEN(&self->target, "arm", &config);
 	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &vm_arm, 0));
 	ASSERT_EQ(0, vm_open(&self->other, &self->target, &vm_arm, 0));
 	ASSERT_EQ(0, vm_add_device(&self->vm, 0, variant->ats, &self->device));
@@ -189,6 +193,7 @@ TEST_F(two_vms, illegal_command)
 TEST_F(two_vms, device_that_does_not_answer)
 {
 	RULE("NEST-06");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	BOTH_STALE();
 	endpoint_behaviour(ref_endpoint(&self->target, 0))->drop_invalidates = true;
 	EXPECT_EQ(self->device->ats ? -ETIMEDOUT : 0, vm_invalidate_space(&self->space));

@@ -54,7 +54,7 @@ FIXTURE_VARIANT_ADD(platform, no_dirty_state) { .page_shift = 14, .no_httu = tru
 FIXTURE_SETUP(platform)
 {
 	struct smmuv3_config smmu = smmuv3_config_full();
-	const struct ref_config config = { .iommu = &smmu };
+	const struct target_config config = { .iommu = &smmu };
 
 	smmu.oas = variant->oas ?: smmu.oas;
 	smmu.granules = variant->granules ?: smmu.granules;
@@ -64,7 +64,7 @@ FIXTURE_SETUP(platform)
 	smmu.two_level = smmu.cd_two_level = !variant->linear_tables;
 	smmu.cmdq_log2 = variant->cmdq_log2 ?: smmu.cmdq_log2;
 	smmu.httu = variant->no_httu ? SMMU_HTTU_NONE : smmu.httu;
-	ASSERT_EQ(0, ref_open(&self->target, &ref_arm, &config));
+	TARGET_OPEN(&self->target, "arm", &config);
 	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &vm_arm, 0));
 	vmm_smmuv3(&self->vm)->guest.page_shift = variant->page_shift;
 	ASSERT_EQ(0, vm_add_device(&self->vm, 0, true, &self->device));
@@ -183,9 +183,11 @@ FIXTURE_VARIANT_ADD(machines, pasid_ats) { .pasid = 3, .ats = true };
 /* One VM with a device behind each of two SMMUs, and an address space that both use */
 FIXTURE_SETUP(machines)
 {
-	const struct ref_config config = { .iommus = 2 };
+	const struct target_config config = {
+		.iommus = 2, .needs = target_needs(variant->ats, variant->pasid),
+	};
 
-	ASSERT_EQ(0, ref_open(&self->target, &ref_arm, &config));
+	TARGET_OPEN(&self->target, "arm", &config);
 	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &vm_arm, 0));
 	ASSERT_EQ(0, vm_add_device(&self->vm, 0, variant->ats, &self->device));
 	ASSERT_EQ(0, vm_add_device(&self->vm, 1, variant->ats, &self->second));
@@ -264,6 +266,7 @@ TEST_F(machines, error_on_one)
 TEST_F(machines, device_that_does_not_answer)
 {
 	RULE("SMMU-04");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	MAP(self->iova, self->page[0], VM_PAGE);
 	BOTH_REACH(self->iova, self->page[0]);
 	MAP(self->iova, self->page[1], VM_PAGE);

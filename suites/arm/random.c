@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Random programs and concurrent DMA, judged by the history oracle: oracle/random_tests.h */
-#define RANDOM_REF ref_arm
+#define RANDOM_VENDOR "arm"
 #define RANDOM_VM vm_arm
 
 #include "oracle/random_tests.h"

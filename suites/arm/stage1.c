@@ -47,6 +47,7 @@ TEST_F(nested, mapped_page_needs_no_invalidation)
 TEST_F(nested, write_permission_taken_away)
 {
 	RULE("SMMU-02");
+	NEEDS(&self->target, TARGET_READ);
 	MAP(self->iova, self->page[0], self->granule);
 	EXPECT_TRUE(vm_write(self->device, &self->space, self->iova + 8, 1));
 	ASSERT_EQ(0, vm_map(&self->space, self->iova, self->page[0], self->granule, RO));
@@ -59,6 +60,7 @@ TEST_F(nested, write_permission_taken_away)
 TEST_F(nested, write_permission_given)
 {
 	RULE("SMMU-02");
+	NEEDS(&self->target, TARGET_READ);
 	ASSERT_EQ(0, vm_map(&self->space, self->iova, self->page[0], self->granule, RO));
 	REACHES(self->iova, self->page[0]);
 	EXPECT_FALSE(vm_write(self->device, &self->space, self->iova + 8, 1));

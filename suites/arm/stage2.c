@@ -230,6 +230,7 @@ TEST_F(nested, unmap_of_a_range_with_holes)
 TEST_F(nested, permission_of_both_stages)
 {
 	RULE("SMMU-52");
+	NEEDS(&self->target, TARGET_READ);
 	ASSERT_EQ(0, vm_s2_map(&self->vm, HOT, spare(self, 0), self->granule,
 			       IOMMU_IOAS_MAP_READABLE));
 	MAP(self->iova, HOT, self->granule);
@@ -256,6 +257,7 @@ TEST_F(nested, unmap_waits_for_a_write_in_flight)
 	uint64_t *word = (uint64_t *)spare(self, 0) + 1;
 
 	RULE("SMMU-53");
+	NEEDS(&self->target, TARGET_HELD | TARGET_WAITING);
 	PLUG(0);
 	MAP(self->iova, HOT, self->granule);
 	ASSERT_TRUE(vm_write_start(self->device, &self->space, self->iova + 8, 0x1234));

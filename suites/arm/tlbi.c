@@ -253,7 +253,11 @@ FIXTURE_VARIANT_ADD(spaces, ats) { .ats = true };
 
 FIXTURE_SETUP(spaces)
 {
-	ASSERT_EQ(0, ref_open(&self->target, &ref_arm, NULL));
+	const struct target_config config = {
+		.needs = TARGET_PASID | (variant->ats ? TARGET_ATS : 0),
+	};
+
+	TARGET_OPEN(&self->target, "arm", &config);
 	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &vm_arm, 0));
 	ASSERT_EQ(0, vm_add_device(&self->vm, 0, variant->ats, &self->device));
 	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, DMA_NO_PASID));

@@ -46,14 +46,14 @@ static void open_vm(struct __test_metadata *_metadata, struct target *target, st
 FIXTURE_SETUP(vcmdq)
 {
 	struct smmuv3_config smmu = smmuv3_config_full();
-	const struct ref_config config = { .iommu = &smmu };
+	const struct target_config config = { .iommu = &smmu };
 
 	smmu.cmdqv = true;
 	smmu.vcmdq_log2 = 3;
 	smmu.vintf_log2 = 1;
 	smmu.sid_log2 = 2;
 	smmu.cmdqv_msi_addr = 0x08020080;
-	ASSERT_EQ(0, ref_open(&self->target, &ref_arm, &config));
+	TARGET_OPEN(&self->target, "arm", &config);
 	open_vm(_metadata, &self->target, &self->vm, 0, variant->ats, &self->device, &self->space,
 		&self->queue);
 	open_vm(_metadata, &self->target, &self->other, 1, variant->ats, &self->other_device,
@@ -282,6 +282,7 @@ TEST_F(vcmdq, device_that_does_not_answer)
 	LIST();
 
 	RULE("SMMU-04");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	MAP_THEN_REMAP(self->iova, self->page[0], self->page[1]);
 	endpoint_behaviour(ref_endpoint(&self->target, 0))->drop_invalidates = true;
 	smmuv3_cmd_atc_inv(guest_smmuv3_next(&list), self->device->rid, 0, CMD_ATC_SIZE_ALL);
@@ -340,6 +341,7 @@ TEST_F(vcmdq, closed_with_commands_pending)
 	LIST();
 
 	RULE("SMMU-73");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	MAP_THEN_REMAP(self->iova, self->page[0], self->page[1]);
 	endpoint_behaviour(ref_endpoint(&self->target, 0))->delay_steps = 50;
 	guest_smmuv3_atc_inv(&list, self->device->rid, DMA_NO_PASID, 0, UINT64_MAX);

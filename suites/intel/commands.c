@@ -217,6 +217,7 @@ TEST_F(nested, wait_is_not_early)
 	struct guest_vtd_list list = {};
 
 	RULE("VTD-07");
+	NEEDS(&self->target, TARGET_WAITING);
 	guest_vtd_invalidate(&list, self->space.domain, guest_pasid(&self->space), self->iova, PAGE,
 			     true);
 	guest_vtd_wait(guest, &list);

@@ -30,11 +30,11 @@ FIXTURE_VARIANT_ADD(device_tlb, pasid_depth_1) { .pasid = 0x1005, .depth = 1 };
 
 FIXTURE_SETUP(device_tlb)
 {
-	const struct ref_config config = {
+	const struct target_config config = {
 		.ats_queue_depth = variant->depth, .iommu = &vtd_config_full,	/* times out soon */
 	};
 
-	ASSERT_EQ(0, ref_open(&self->target, &ref_intel, &config));
+	TARGET_OPEN(&self->target, "intel", &config);
 	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &vm_intel, 0));
 	ASSERT_EQ(0, vm_add_device(&self->vm, 0, true, &self->device));
 	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, variant->pasid));
@@ -68,6 +68,7 @@ static int invalidate(FIXTURE_DATA(device_tlb) *self, uint64_t iova, uint64_t le
 TEST_F(device_tlb, invalidated_with_the_iotlb)
 {
 	RULE("VTD-40");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	MAP_THEN_REMAP(self->iova, self->page[0], self->page[1]);
 	EXPECT_NE(0, endpoint_atc_count(self->endpoint));
 	EXPECT_EQ(0, invalidate(self, self->iova, PAGE));
@@ -96,6 +97,7 @@ TEST_F(device_tlb, fetched_again_between_iotlb_and_device)
 	struct refetch moments = { self };
 
 	RULE("VTD-09");
+	NEEDS(&self->target, TARGET_WAITING);
 	MAP_THEN_REMAP(self->iova, self->page[0], self->page[1]);
 	self->target.ops->waiting(&self->target, refetch_now, &moments);
 	EXPECT_EQ(0, invalidate(self, self->iova, PAGE));
@@ -121,6 +123,7 @@ TEST_F(device_tlb, range_that_straddles)
 TEST_F(device_tlb, completion_overtaken)
 {
 	RULE("ATS-02");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	MAP(self->iova, self->page[0], PAGE);
 	ASSERT_EQ(0, endpoint_prefetch_start(self->endpoint, self->space.pasid, self->iova,
 					     HW_READ));
@@ -134,6 +137,7 @@ TEST_F(device_tlb, completion_overtaken)
 TEST_F(device_tlb, late_answer)
 {
 	RULE("ATS-07");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	MAP_THEN_REMAP(self->iova, self->page[0], self->page[1]);
 	endpoint_behaviour(self->endpoint)->delay_steps = 100;
 	EXPECT_EQ(0, invalidate(self, self->iova, PAGE));
@@ -147,6 +151,7 @@ TEST_F(device_tlb, more_than_the_device_queues)
 	const unsigned int pages = 100;
 
 	RULE("ATS-06");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	endpoint_behaviour(self->endpoint)->delay_steps = 1;
 	for (unsigned int i = 0; i < pages; i++) {
 		MAP_THEN_REMAP(self->iova + i * PAGE, self->page[0], self->page[1]);
@@ -162,6 +167,7 @@ TEST_F(device_tlb, more_than_the_device_queues)
 TEST_F(device_tlb, answers_twice)
 {
 	RULE("VTD-12");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	endpoint_behaviour(self->endpoint)->complete_twice = true;
 	for (unsigned int i = 0; i < 4; i++) {
 		MAP_THEN_REMAP(self->iova + i * PAGE, self->page[0], self->page[1]);
@@ -209,6 +215,7 @@ static uint64_t host_address(FIXTURE_DATA(device_tlb) *self, uint64_t gpa)
 TEST_F(device_tlb, never_answers)
 {
 	RULE("VTD-49");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	endpoint_behaviour(self->endpoint)->never_complete = true;
 	EXPECT_TIME_OUT_AND_FENCE();
 }
@@ -216,6 +223,7 @@ TEST_F(device_tlb, never_answers)
 TEST_F(device_tlb, ignores_invalidations)
 {
 	RULE("VTD-49");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	endpoint_behaviour(self->endpoint)->drop_invalidates = true;
 	EXPECT_TIME_OUT_AND_FENCE();
 }
@@ -223,6 +231,7 @@ TEST_F(device_tlb, ignores_invalidations)
 TEST_F(device_tlb, answers_with_another_itag)
 {
 	RULE("VTD-12");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	endpoint_behaviour(self->endpoint)->wrong_itag = true;
 	EXPECT_TIME_OUT_AND_FENCE();
 }
@@ -230,6 +239,7 @@ TEST_F(device_tlb, answers_with_another_itag)
 TEST_F(device_tlb, answers_too_few_times)
 {
 	RULE("ATS-01");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	endpoint_behaviour(self->endpoint)->short_count = true;
 	EXPECT_TIME_OUT_AND_FENCE();
 }
@@ -253,6 +263,7 @@ TEST_F(device_tlb, unmap_of_a_device_that_never_answers)
 	const uint64_t hot = 0x80000000;
 
 	RULE("VTD-49");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	ASSERT_EQ(0, vm_s2_map(&self->vm, hot, self->vm.spare, PAGE, S2_RW));
 	MAP(self->iova, hot, PAGE);
 	REACHES(self->iova, (uintptr_t)self->vm.spare);
@@ -266,6 +277,7 @@ TEST_F(device_tlb, unmap_of_a_device_that_never_answers)
 TEST_F(device_tlb, replacement_for_a_device_that_never_answers)
 {
 	RULE("VTD-49");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	MAP(self->iova, self->page[0], PAGE);
 	REACHES(self->iova, self->page[0]);
 	endpoint_behaviour(self->endpoint)->drop_invalidates = true;
@@ -291,6 +303,7 @@ static void reset_now(void *arg)
 TEST_F(device_tlb, reset_with_an_invalidation_pending)
 {
 	RULE("ATS-08");
+	NEEDS(&self->target, TARGET_REFERENCE | TARGET_WAITING);
 	endpoint_behaviour(self->endpoint)->delay_steps = 50;
 	MAP_THEN_REMAP(self->iova, self->page[0], self->page[1]);
 	self->target.ops->waiting(&self->target, reset_now, self);
@@ -304,6 +317,7 @@ TEST_F(device_tlb, reset_with_an_invalidation_pending)
 TEST_F(device_tlb, fenced_until_reset)
 {
 	RULE("VTD-49");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	endpoint_behaviour(self->endpoint)->drop_invalidates = true;
 	MAP_THEN_REMAP(self->iova, self->page[0], self->page[1]);
 	EXPECT_EQ(-ETIMEDOUT, invalidate(self, self->iova, PAGE));
@@ -321,6 +335,7 @@ TEST_F(device_tlb, fenced_until_reset)
 TEST_F(device_tlb, fenced_until_detached)
 {
 	RULE("VTD-49");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	endpoint_behaviour(self->endpoint)->drop_invalidates = true;
 	MAP_THEN_REMAP(self->iova, self->page[0], self->page[1]);
 	EXPECT_EQ(-ETIMEDOUT, invalidate(self, self->iova, PAGE));
@@ -363,6 +378,7 @@ TEST_F(device_tlb, one_of_two_never_answers)
 	struct vm_device *second;
 
 	RULE("NEST-07");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	ASSERT_EQ(0, add_second(self, &second));
 	MAP(self->iova, self->page[0], PAGE);
 	REACHES(self->iova, self->page[0]);

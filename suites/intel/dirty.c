@@ -30,7 +30,7 @@ FIXTURE_VARIANT_ADD(dirty, pasid_ats) { .pasid = 0x1005, .ats = true };
 
 FIXTURE_SETUP(dirty)
 {
-	ASSERT_EQ(0, ref_open(&self->target, &ref_intel, NULL));
+	TARGET_OPEN(&self->target, "intel", NULL);
 	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &vm_intel,
 			     IOMMU_HWPT_ALLOC_DIRTY_TRACKING));
 	ASSERT_EQ(0, vm_add_device(&self->vm, 0, variant->ats, &self->device));

@@ -89,11 +89,11 @@ FIXTURE_VARIANT_ADD(hardware, eager) { .freedom = eager };
 FIXTURE_SETUP(hardware)
 {
 	struct vtd_config config = vtd_config_full;
-	const struct ref_config machine = { .iommu = &config };
+	const struct target_config machine = { .iommu = &config };
 
 	if (variant->config)
 		variant->config(&config);
-	ASSERT_EQ(0, ref_open(&self->target, &ref_intel, &machine));
+	TARGET_OPEN(&self->target, "intel", &machine);
 	if (variant->freedom) {
 		variant->freedom(&ref_machine(&self->target)->iommus[0]->freedom);
 		variant->freedom(endpoint_freedom(ref_endpoint(&self->target, 0)));

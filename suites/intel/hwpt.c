@@ -19,7 +19,7 @@ FIXTURE(hwpt)
 
 FIXTURE_SETUP(hwpt)
 {
-	ASSERT_EQ(0, ref_open(&self->target, &ref_intel, NULL));
+	TARGET_OPEN(&self->target, "intel", NULL);
 	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &vm_intel, 0));
 	ASSERT_EQ(0, vm_add_device(&self->vm, 0, true, &self->device));
 	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, DMA_NO_PASID));
@@ -87,14 +87,14 @@ TEST_F(hwpt, what_user_data_may_be)
 TEST_F(hwpt, hardware_without_nesting)
 {
 	struct vtd_config config = vtd_config_full;
-	const struct ref_config machine = { .iommu = &config };
+	const struct target_config machine = { .iommu = &config };
 	struct iommufd iommufd;
 	struct target target;
 	uint32_t dev_id, ioas, id;
 
 	RULE("VTD-55");
 	config.nested = false;
-	ASSERT_EQ(0, ref_open(&target, &ref_intel, &machine));
+	TARGET_OPEN(&target, "intel", &machine);
 	ASSERT_EQ(0, target.ops->iommufd_open(&target, &iommufd));
 	ASSERT_EQ(0, target.ops->bind(&target, &iommufd, 0, &dev_id));
 	ASSERT_EQ(0, __ioas_alloc(&iommufd, &ioas));
@@ -114,6 +114,7 @@ TEST_F(hwpt, capabilities_as_the_registers_have_them)
 	uint8_t pasid_log2;
 
 	RULE("VTD-54");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	ASSERT_EQ(0, __get_hw_info(&self->vm.iommufd, self->device->dev_id, &type, &info, &len,
 				   &capabilities, &pasid_log2));
 	EXPECT_EQ(IOMMU_HW_INFO_TYPE_INTEL_VTD, type);

@@ -59,9 +59,9 @@ static void open_vm(struct __test_metadata *_metadata, FIXTURE_DATA(vms) *self, 
 
 FIXTURE_SETUP(vms)
 {
-	const struct ref_config config = { .iommus = variant->iommus };
+	const struct target_config config = { .iommus = variant->iommus };
 
-	ASSERT_EQ(0, ref_open(&self->target, &ref_intel, &config));
+	TARGET_OPEN(&self->target, "intel", &config);
 	for (unsigned int n = 0; n < VMS; n++)
 		open_vm(_metadata, self, n, variant->ats, variant->same_domain);
 }
@@ -225,9 +225,9 @@ static int pass_through(FIXTURE_DATA(mixed) *self)
 
 FIXTURE_SETUP(mixed)
 {
-	const struct ref_config config = { .devices = 3 };
+	const struct target_config config = { .devices = 3 };
 
-	ASSERT_EQ(0, ref_open(&self->target, &ref_intel, &config));
+	TARGET_OPEN(&self->target, "intel", &config);
 	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &vm_intel, 0));
 	ASSERT_EQ(0, vm_add_device(&self->vm, 2, variant->ats, &self->through));
 	ASSERT_EQ(0, pass_through(self));
@@ -317,9 +317,9 @@ FIXTURE_VARIANT_ADD(devices, pasid_ats_two_iommus) { .pasid = PASID, .iommus = 2
 
 FIXTURE_SETUP(devices)
 {
-	const struct ref_config config = { .iommus = variant->iommus, .devices = VM_DEVICES };
+	const struct target_config config = { .iommus = variant->iommus, .devices = VM_DEVICES };
 
-	ASSERT_EQ(0, ref_open(&self->target, &ref_intel, &config));
+	TARGET_OPEN(&self->target, "intel", &config);
 	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &vm_intel, 0));
 	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, variant->pasid));
 	for (unsigned int n = 0; n < VM_DEVICES; n++) {

@@ -28,7 +28,7 @@ FIXTURE_VARIANT_ADD(page_request, pasid) { .pasid = 0x1005 };
 
 FIXTURE_SETUP(page_request)
 {
-	ASSERT_EQ(0, ref_open(&self->target, &ref_intel, NULL));
+	TARGET_OPEN(&self->target, "intel", NULL);
 	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &vm_intel, 0));
 	ASSERT_EQ(0, vmm_vtd_page_requests(&self->vm));
 	ASSERT_EQ(0, vm_add_device(&self->vm, 0, true, &self->device));
@@ -156,6 +156,7 @@ TEST_F(page_request, for_nothing_that_is_attached)
 	uint64_t request[4];
 
 	RULE("VTD-48");
+	NEEDS(&self->target, TARGET_PRI);
 	ASSERT_EQ(0, self->target.ops->page_request(&self->target, 0, other, IOVA, GROUP, false));
 	EXPECT_EQ(VTD_RESPONSE_INVALID, answer(self, 0, GROUP));
 	EXPECT_EQ(-EAGAIN, vmm_vtd_next_request(&self->vm, request));
@@ -227,6 +228,7 @@ TEST_F(page_request, asked_during_an_invalidation)
 	uint64_t request[4];
 
 	RULE("VTD-48");
+	NEEDS(&self->target, TARGET_WAITING);
 	self->target.ops->waiting(&self->target, ask_now, self);
 	INVALIDATE(IOVA, PAGE, VM_LEAF_ONLY);
 	ASSERT_EQ(0, vmm_vtd_next_request(&self->vm, request));
@@ -248,6 +250,7 @@ TEST_F(page_request, more_than_the_queue_holds)
 	uint64_t d[4];
 
 	RULE("VTD-48");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	for (request.index = 0; request.index < 180; request.index++)
 		ASSERT_EQ(0, endpoint_page_request(ref_endpoint(&self->target, 0), &request));
 	ASSERT_EQ(0, self->target.ops->service(&self->target));

@@ -100,6 +100,7 @@ TEST_F(nested, detached_while_used)
 	struct moment moment = { self->device, &self->space, self->iova };
 
 	RULE("VTD-10");
+	NEEDS(&self->target, TARGET_WAITING);
 	MAP(self->iova, self->page[0], PAGE);
 	REACHES(self->iova, self->page[0]);
 	self->target.ops->waiting(&self->target, read_now, &moment);

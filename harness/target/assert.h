@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What fixtures and tests say of the target, where struct __test_metadata *_metadata is in scope.
+ * What a target cannot give is a skip with a constant reason.
+ */
+#ifndef NIT_TARGET_ASSERT_H
+#define NIT_TARGET_ASSERT_H
+
+#include "core/test.h"
+#include "target.h"
+
+/** TARGET_OPEN() - target_open() that must succeed, or skip: in a set-up, or a test */
+#define TARGET_OPEN(_target, _vendor, _config) do { \
+	int open_rc = target_open(_target, _vendor, _config); \
+	if ((_target)->lacks) \
+		SKIP(return, "%s", (_target)->lacks); \
+	ASSERT_EQ(0, open_rc); \
+} while (0)
+
+/** NEEDS() - This test cannot do without @_needs (enum target_need) */
+#define NEEDS(_target, _needs) do { \
+	const char *needs_lacking = target_lacks(_target, _needs); \
+	if (needs_lacking) \
+		SKIP(return, "%s", needs_lacking); \
+} while (0)
+
+/** target_needs() - What a device with or without ATC and PASID needs */
+static inline unsigned int target_needs(bool ats, uint32_t pasid)
+{
+	return (ats ? TARGET_ATS : 0) | (pasid != DMA_NO_PASID ? TARGET_PASID : 0);
+}
+
+#endif

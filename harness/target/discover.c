@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "discover.h"
+#include "iommufd/iommufd.h"
+#include "spec/smmuv3.h"
+
+#define PCI_DEVICES 256
+#define PCIE_ECAP_ATS 0x0f	/* PCIe 7.8.8 */
+#define PCIE_ECAP_PRI 0x13	/* 10.5.2 */
+#define STALL_NEVER 1		/* SMMU_IDR0.STALL_MODEL: faults terminate */
+
+static bool is_named(const char *list, const char *bdf)
+{
+	const char *at = strstr(list, bdf);
+	size_t len = strlen(bdf);
+
+	return at && (at == list || at[-1] == ',') && (!at[len] || at[len] == ',');
+}
+
+static bool look_at(struct found *found, const char *bdf, const char *named)
+{
+	struct pci_id id;
+
+	*found = (struct found){};
+	if (named && !is_named(named, bdf))
+		return false;
+	if (pci_identify(bdf, &id) || pci_iommu(bdf, found->iommu, sizeof(found->iommu)))
+		return false;
+	found->driver = dma_driver_of(&id);
+	snprintf(found->bdf, sizeof(found->bdf), "%s", bdf);
+	return found->driver && (named || !pci_give_to_vfio(bdf));
+}
+
+/* Stable: by driver, then as they came, which is by BDF */
+static void insert(struct found *all, unsigned int count, const struct found *found)
+{
+	unsigned int at = count;
+
+	while (at && dma_driver_rank(all[at - 1].driver) > dma_driver_rank(found->driver)) {
+		all[at] = all[at - 1];
+		at--;
+	}
+	all[at] = *found;
+}
+
+unsigned int discover(struct found *found, unsigned int max)
+{
+	static char bdfs[PCI_DEVICES][PCI_BDF_SIZE];
+	const char *named = getenv("NIT_DEVICE");
+	unsigned int count = pci_devices(bdfs, PCI_DEVICES), n = 0;
+	struct found one;
+
+	if (named && !*named)
+		named = NULL;
+	for (unsigned int i = 0; i < count && n < max; i++)
+		if (look_at(&one, bdfs[i], named))
+			insert(found, n++, &one);
+	return n;
+}
+
+static unsigned int of_driver(const struct dma_driver *driver)
+{
+	return (driver->dma_start ? TARGET_HELD : 0) |
+	       (driver->dma ? TARGET_READ | TARGET_ATOMIC : 0);
+}
+
+static unsigned int of_arm(const struct iommu_hw_info_arm_smmuv3 *info)
+{
+	return smmu_get(SMMU_IDR0_STALL_MODEL, info->idr[0]) == STALL_NEVER ? 0 : TARGET_STALL;
+}
+
+static uint32_t hw_info_type(const char *vendor)
+{
+	return !strcmp(vendor, "intel") ? IOMMU_HW_INFO_TYPE_INTEL_VTD :
+	       !strcmp(vendor, "amd") ? IOMMU_HW_INFO_TYPE_AMD : IOMMU_HW_INFO_TYPE_ARM_SMMUV3;
+}
+
+static int of_iommu(struct found *found, const char *vendor, struct iommufd *iommufd,
+		    uint32_t dev_id)
+{
+	union {
+		struct iommu_hw_info_arm_smmuv3 arm;
+		uint8_t room[256];
+	} info = {};
+	uint32_t type, len = sizeof(info);
+	uint64_t capabilities;
+	uint8_t pasid;
+	int rc = __get_hw_info(iommufd, dev_id, &type, &info, &len, &capabilities, &pasid);
+
+	if (rc)
+		return rc;
+	if (type != hw_info_type(vendor))
+		return -ENXIO;
+	if (!(capabilities & IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED) &&
+	    pci_has_extended(found->bdf, PCIE_ECAP_ATS))
+		found->has |= TARGET_ATS;
+	if (found->has & TARGET_ATS && found->driver->page_request &&
+	    pci_has_extended(found->bdf, PCIE_ECAP_PRI))
+		found->has |= TARGET_PRI;
+	if (pasid)
+		found->has |= TARGET_PASID;
+	if (type == IOMMU_HW_INFO_TYPE_ARM_SMMUV3)
+		found->has |= of_arm(&info.arm);
+	return 0;
+}
+
+int discover_abilities(struct found *found, const char *vendor)
+{
+	struct vfio_device vfio;
+	struct iommufd iommufd;
+	int rc = __iommufd_open(&iommufd);
+
+	if (rc)
+		return rc;
+	found->has = of_driver(found->driver);
+	rc = vfio_open(&vfio, found->bdf, iommufd.fd);
+	if (!rc) {
+		rc = of_iommu(found, vendor, &iommufd, vfio.dev_id);
+		vfio_close(&vfio);
+	}
+	iommufd_close(&iommufd);
+	return rc;
+}

@@ -1,0 +1,424 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "core/check.h"
+#include "discover.h"
+#include "dma/probe.h"
+#include "journal.h"
+#include "kernel.h"
+
+#define HUGE_PAGE (2ULL << 20)
+#define MEMORY_ROOM (512ULL << 20)
+#define CANDIDATES 32
+
+/** struct kernel_device - a device of the target; @owner: file of its iommufd, or -1 */
+struct kernel_device {
+	char bdf[PCI_BDF_SIZE];
+	char iommu[64];
+	int owner;
+	struct vfio_device vfio;
+	struct dma_device dma;
+};
+
+/**
+ * struct kernel - what is behind a target of this kind
+ * @iommufd_ops: the kernel's own
+ * @memory: what was handed out, of MEMORY_ROOM bytes of address space; all that DMA may reach
+ * @probe_lock: one DMA at a time of devices whose writes have to be looked for
+ */
+struct kernel {
+	struct kernel_device devices[TARGET_DEVICES];
+	const struct iommufd_ops *iommufd_ops;
+	struct dma_memory memory;
+	pthread_mutex_t probe_lock;
+	struct journal journal;
+};
+
+static struct kernel *kernel_of(struct target *target)
+{
+	return target->priv;
+}
+
+/* ---- iommufd, with every call in the journal ---- */
+
+static int logged_ioctl(struct iommufd *iommufd, unsigned long request, void *arg)
+{
+	struct kernel *kernel = iommufd->priv;
+	int rc = kernel->iommufd_ops->ioctl(iommufd, request, arg);
+
+	journal_ioctl(&kernel->journal, request, arg, rc);
+	return rc;
+}
+
+static void *plain_mmap(struct iommufd *iommufd, void *addr, size_t length, int prot, int flags,
+			off_t offset)
+{
+	struct kernel *kernel = iommufd->priv;
+
+	return kernel->iommufd_ops->mmap(iommufd, addr, length, prot, flags, offset);
+}
+
+static void plain_close(struct iommufd *iommufd)
+{
+	struct kernel *kernel = iommufd->priv;
+
+	kernel->iommufd_ops->close(iommufd);
+}
+
+static const struct iommufd_ops logged_ops = {
+	.ioctl = logged_ioctl,
+	.mmap = plain_mmap,
+	.close = plain_close,
+};
+
+static int kernel_iommufd_open(struct target *target, struct iommufd *iommufd)
+{
+	struct kernel *kernel = kernel_of(target);
+	int rc = __iommufd_open(iommufd);
+
+	if (rc)
+		return rc;
+	kernel->iommufd_ops = iommufd->ops;
+	iommufd->ops = &logged_ops;
+	iommufd->priv = kernel;
+	return 0;
+}
+
+/* ---- memory ---- */
+
+/*
+ * Pages of 2 MiB where that is possible, as a VMM would have them; small pieces stay pages of
+ * 4 KiB, so that stage 2 has tables of every level.
+ */
+static void *kernel_memory(struct target *target, uint64_t size)
+{
+	struct dma_memory *memory = &kernel_of(target)->memory;
+	bool huge = size >= HUGE_PAGE;
+	uint64_t at = huge ? (memory->size + HUGE_PAGE - 1) & -HUGE_PAGE : memory->size;
+	void *piece = memory->base + at;
+
+	size = (size + PROBE_PAGE - 1) & -(uint64_t)PROBE_PAGE;
+	if (at + size > MEMORY_ROOM)
+		return NULL;
+	madvise(piece, size, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	memory->size = at + size;
+	return piece;
+}
+
+static int reserve_memory(struct kernel *kernel)
+{
+	uint8_t *room = mmap(NULL, MEMORY_ROOM + HUGE_PAGE, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uint64_t skip;
+
+	if (room == MAP_FAILED)
+		return -errno;
+	skip = -(uintptr_t)room & (HUGE_PAGE - 1);
+	if (skip)
+		munmap(room, skip);
+	munmap(room + skip + MEMORY_ROOM, HUGE_PAGE - skip);
+	kernel->memory = (struct dma_memory){ .base = room + skip, .fd = -1 };
+	return 0;
+}
+
+/* ---- devices ---- */
+
+static struct kernel_device *device_of(struct target *target, struct iommufd *iommufd,
+				       uint32_t dev_id)
+{
+	struct kernel *kernel = kernel_of(target);
+
+	for (unsigned int i = 0; i < target->device_count; i++)
+		if (kernel->devices[i].owner == iommufd->fd &&
+		    kernel->devices[i].vfio.dev_id == dev_id)
+			return &kernel->devices[i];
+	return NULL;
+}
+
+static void release(struct kernel_device *device)
+{
+	if (device->owner < 0)
+		return;
+	dma_close(&device->dma);
+	vfio_close(&device->vfio);
+	device->owner = -1;
+}
+
+static int kernel_bind(struct target *target, struct iommufd *iommufd, unsigned int number,
+		       uint32_t *dev_id)
+{
+	struct kernel_device *device = &kernel_of(target)->devices[number];
+	int rc = device->owner < 0 ? vfio_open(&device->vfio, device->bdf, iommufd->fd) : -EBUSY;
+
+	journal_add(&kernel_of(target)->journal, "bind %s: dev %u, %d", device->bdf,
+		    device->vfio.dev_id, rc);
+	if (rc)
+		return rc;
+	device->owner = iommufd->fd;
+	rc = dma_open(&device->dma, &device->vfio);
+	if (rc) {
+		release(device);
+		return rc;
+	}
+	*dev_id = device->vfio.dev_id;
+	return 0;
+}
+
+static void kernel_unbind(struct target *target, struct iommufd *iommufd, unsigned int number,
+			  uint32_t dev_id)
+{
+	journal_add(&kernel_of(target)->journal, "unbind dev %u", dev_id);
+	release(&kernel_of(target)->devices[number]);
+}
+
+static int kernel_attach(struct target *target, struct iommufd *iommufd, uint32_t dev_id,
+			 uint32_t pasid, uint32_t pt_id)
+{
+	struct kernel_device *device = device_of(target, iommufd, dev_id);
+	int rc = device ? vfio_attach(&device->vfio, pasid, pt_id) : -ENOENT;
+
+	journal_add(&kernel_of(target)->journal, "attach dev %u pasid %d to %u: %d", dev_id,
+		    (int)pasid, pt_id, rc);
+	return rc;
+}
+
+static int kernel_detach(struct target *target, struct iommufd *iommufd, uint32_t dev_id,
+			 uint32_t pasid)
+{
+	struct kernel_device *device = device_of(target, iommufd, dev_id);
+	int rc = device ? vfio_detach(&device->vfio, pasid) : -ENOENT;
+
+	journal_add(&kernel_of(target)->journal, "detach dev %u pasid %d: %d", dev_id, (int)pasid,
+		    rc);
+	return rc;
+}
+
+static int kernel_reset(struct target *target, struct iommufd *iommufd, uint32_t dev_id)
+{
+	struct kernel_device *device = device_of(target, iommufd, dev_id);
+	int rc = device ? vfio_reset(&device->vfio) : -ENOENT;
+
+	journal_add(&kernel_of(target)->journal, "reset dev %u: %d", dev_id, rc);
+	return rc;
+}
+
+static enum dma_status kernel_dma(struct target *target, unsigned int number, unsigned int engine,
+				  struct dma *dma)
+{
+	struct kernel *kernel = kernel_of(target);
+	struct dma_device *device = &kernel->devices[number].dma;
+	enum dma_status status;
+
+	if (device->driver->dma) {
+		status = device->driver->dma(device, engine, dma);
+	} else {
+		pthread_mutex_lock(&kernel->probe_lock);
+		status = dma_probe(device, &kernel->memory, dma);
+		pthread_mutex_unlock(&kernel->probe_lock);
+	}
+	journal_dma(&kernel->journal, number, dma, status);
+	return status;
+}
+
+static enum dma_status kernel_dma_start(struct target *target, unsigned int number,
+					unsigned int engine, struct dma *dma)
+{
+	struct kernel *kernel = kernel_of(target);
+	struct dma_device *device = &kernel->devices[number].dma;
+	enum dma_status status = device->driver->dma_start(device, engine, dma);
+
+	journal_dma(&kernel->journal, number, dma, status);
+	return status;
+}
+
+static enum dma_status kernel_dma_finish(struct target *target, unsigned int number,
+					 unsigned int engine)
+{
+	struct dma_device *device = &kernel_of(target)->devices[number].dma;
+
+	return device->driver->dma_finish(device, engine);
+}
+
+static int kernel_prefetch(struct target *target, unsigned int number, uint32_t pasid,
+			   uint64_t addr, bool write)
+{
+	struct dma_device *device = &kernel_of(target)->devices[number].dma;
+
+	return device->driver->prefetch ? device->driver->prefetch(device, pasid, addr, write) :
+	       -EOPNOTSUPP;
+}
+
+static int kernel_page_request(struct target *target, unsigned int number, uint32_t pasid,
+			       uint64_t addr, unsigned int group, bool write)
+{
+	struct dma_device *device = &kernel_of(target)->devices[number].dma;
+
+	return device->driver->page_request ?
+	       device->driver->page_request(device, pasid, addr, group, write) : -EOPNOTSUPP;
+}
+
+static int kernel_page_answer(struct target *target, unsigned int number, unsigned int group)
+{
+	struct dma_device *device = &kernel_of(target)->devices[number].dma;
+
+	return device->driver->page_answer ? device->driver->page_answer(device, group) :
+	       -EOPNOTSUPP;
+}
+
+/* The kernel's threads do their part by themselves; on a single CPU they need it for a moment. */
+static int kernel_service(struct target *target)
+{
+	sched_yield();
+	return 0;
+}
+
+static uint64_t kernel_mark(struct target *target)
+{
+	return journal_mark(&kernel_of(target)->journal);
+}
+
+static uint64_t kernel_event(struct target *target, uint64_t number, char *line, unsigned int size)
+{
+	return journal_read(&kernel_of(target)->journal, number, line, size);
+}
+
+static void kernel_close(struct target *target)
+{
+	struct kernel *kernel = kernel_of(target);
+
+	if (!kernel)
+		return;
+	for (unsigned int i = 0; i < TARGET_DEVICES; i++)
+		release(&kernel->devices[i]);
+	if (kernel->memory.base)
+		munmap(kernel->memory.base, MEMORY_ROOM);
+	pthread_mutex_destroy(&kernel->probe_lock);
+	journal_close(&kernel->journal);
+	free(kernel);
+	target->priv = NULL;
+}
+
+static const struct target_ops kernel_ops = {
+	.name = "kernel",
+	.iommufd_open = kernel_iommufd_open,
+	.memory = kernel_memory,
+	.bind = kernel_bind,
+	.unbind = kernel_unbind,
+	.attach = kernel_attach,
+	.detach = kernel_detach,
+	.reset = kernel_reset,
+	.dma = kernel_dma,
+	.dma_start = kernel_dma_start,
+	.dma_finish = kernel_dma_finish,
+	.prefetch = kernel_prefetch,
+	.service = kernel_service,
+	.page_request = kernel_page_request,
+	.page_answer = kernel_page_answer,
+	.mark = kernel_mark,
+	.event = kernel_event,
+	.close = kernel_close,
+};
+
+/* What of the machine a test wants is not the machine's to give */
+static bool wants_other_hardware(const struct target_config *config)
+{
+	return (config->iommu && !config->any_iommu) || config->no_ats || config->no_pri || config->no_pasid ||
+	       config->ats_queue_depth || config->atc_entries || config->ram;
+}
+
+static void add_device(struct target *target, struct found *found, unsigned int iommu)
+{
+	struct kernel_device *device = &kernel_of(target)->devices[target->device_count];
+
+	snprintf(device->bdf, sizeof(device->bdf), "%s", found->bdf);
+	target->devices[target->device_count++] = (struct target_device){
+		.rid = pci_rid(found->bdf), .iommu = iommu, .ats = found->has & TARGET_ATS,
+		.pri = found->has & TARGET_PRI, .pasid = found->has & TARGET_PASID,
+	};
+	target->has &= found->has;
+	found->driver = NULL;	/* taken */
+}
+
+/* Device n behind IOMMU n % iommus, all of one kind where that goes */
+static int choose(struct target *target, struct found *found, unsigned int count,
+		  const struct target_config *config, const char *vendor)
+{
+	const char *iommus[TARGET_DEVICES];
+	unsigned int wanted = config->iommus ?: 1, seen = 0;
+
+	for (unsigned int i = 0; i < count; i++) {
+		unsigned int n = 0;
+
+		while (n < seen && strcmp(iommus[n], found[i].iommu))
+			n++;
+		if (n == seen && seen < wanted)
+			iommus[seen++] = found[i].iommu;
+	}
+	if (seen < wanted) {
+		target->lacks = "needs more IOMMUs than there are here";
+		return -EOPNOTSUPP;
+	}
+	for (unsigned int n = 0; n < (config->devices ?: 2); n++) {
+		unsigned int i = 0;
+		int rc;
+
+		while (i < count && (!found[i].driver ||
+				     strcmp(found[i].iommu, iommus[n % wanted])))
+			i++;
+		if (i == count) {
+			target->lacks = "needs more devices than there are here";
+			return -EOPNOTSUPP;
+		}
+		rc = discover_abilities(&found[i], vendor);
+		if (rc == -ENXIO)
+			target->lacks = "the IOMMU here is of another make";
+		if (rc)
+			return rc;
+		add_device(target, &found[i], n % wanted);
+	}
+	return 0;
+}
+
+static int find_machine(struct target *target, const char *vendor,
+			const struct target_config *config)
+{
+	struct found found[CANDIDATES];
+	unsigned int count = discover(found, CANDIDATES);
+
+	if (!count)
+		target->lacks = "no device here that harness/dma can drive";
+	else if (wants_other_hardware(config))
+		target->lacks = "needs hardware of the test's own making";
+	if (target->lacks)
+		return -EOPNOTSUPP;
+	return choose(target, found, count, config, vendor);
+}
+
+int kernel_open(struct target *target, const char *vendor, const struct target_config *config)
+{
+	struct kernel *kernel = calloc(1, sizeof(*kernel));
+	int rc;
+
+	*target = (struct target){ .ops = &kernel_ops, .priv = kernel };
+	if (!kernel)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < TARGET_DEVICES; i++)
+		kernel->devices[i].owner = -1;
+	pthread_mutex_init(&kernel->probe_lock, NULL);
+	journal_open(&kernel->journal);
+	target->has = ~(TARGET_REFERENCE | TARGET_WAITING);
+	rc = reserve_memory(kernel) ?: find_machine(target, vendor, config);
+	if (!rc)
+		target->lacks = target_lacks(target, config->needs);
+	if (!rc && target->lacks)
+		rc = -EOPNOTSUPP;
+	if (rc)
+		kernel_close(target);
+	return rc;
+}
