@@ -61,7 +61,7 @@ enum served_op {
 	SERVED_PAGE_REQUEST,	/* PRI; @value: group, @kind: as above */
 	SERVED_PAGE_ANSWER,	/* PRI; @value: group; result: response code or -EAGAIN */
 	SERVED_MARK,		/* @value: the number that the next event gets */
-	SERVED_EVENT,		/* @value: number; out: the number found, data: its SERVED_LINE bytes */
+	SERVED_EVENT,		/* @value: number; out: the number found, data: its line */
 	SERVED_FAULT,		/* data: name of a fault; @value: planted? result: places */
 	SERVED_FAULT_HITS,	/* data: name; @value: how often control came past */
 	SERVED_KNOB,		/* @engine: enum served_knob, @addr: enum served_whose, @value */

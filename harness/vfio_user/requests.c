@@ -269,12 +269,13 @@ void endpoint_request(void *arg, struct served_descriptor *d, uint8_t *data)
 {
 	struct endpoint_function *served = arg;
 	struct order order = { d, data };
-	const struct request_kind *kind = &kinds[d->op];
+	const struct request_kind *kind;
 
-	if (d->op >= sizeof(kinds) / sizeof(kinds[0]) || !kind->carry_out) {
+	if (d->op >= sizeof(kinds) / sizeof(kinds[0]) || !kinds[d->op].carry_out) {
 		d->result = -EOPNOTSUPP;
 		return;
 	}
+	kind = &kinds[d->op];
 	if (kind->exclusive)
 		pthread_rwlock_wrlock(served->function.lock);
 	else

@@ -241,27 +241,21 @@ static uint64_t now_ns(void)
 	return now.tv_sec * 1000000000ull + now.tv_nsec;
 }
 
-/** struct pace - @busy: the machine waits for something; @stepped: when it last made a step */
-struct pace {
-	bool busy;
-	uint64_t stepped;
-};
-
 /*
  * Whatever arrives may give the machine something to do, which it does at once. What is not done
  * then (a device that answers late, a request in flight) takes time, and time is counted in steps.
  */
-static void advance(struct server *server, struct pace *pace, bool work)
+static void advance(struct server *server, bool work)
 {
 	uint64_t now = now_ns();
 
-	if (!work && (!pace->busy || now - pace->stepped < STEP_NS))
+	if (!work && (!server->busy || now - server->stepped < STEP_NS))
 		return;
 	pthread_rwlock_rdlock(&server->lock);
-	pace->busy = work ? !machine_settle(server->machine, SETTLE_STEPS) :
+	server->busy = work ? !machine_settle(server->machine, SETTLE_STEPS) :
 			    machine_step(server->machine);
 	pthread_rwlock_unlock(&server->lock);
-	pace->stepped = now;
+	server->stepped = now;
 	write_trace(server);
 }
 
@@ -332,23 +326,26 @@ static bool serve(struct server *server, const struct pollfd *fds)
 	return work;
 }
 
-int server_run(struct server *server)
+int server_turn(struct server *server, int timeout_ms)
 {
 	struct pollfd fds[2 * SERVER_FUNCTIONS + 1];
-	struct pace pace = {};
-	bool had_client = false;
-	int rc;
+	int ready;
 
-	while (!misplaced(server) && (!had_client || any_client(server))) {
-		fill(server, fds);
-		rc = poll(fds, 2 * server->function_count + 1,
-			  pace.busy ? 1 : had_client ? -1 : PATIENCE_MS);
-		if (rc < 0 && errno != EINTR)
-			return -errno;
-		if (!rc && !had_client)
-			return -ETIMEDOUT;
-		advance(server, &pace, serve(server, fds));
-		had_client |= any_client(server);
-	}
-	return misplaced(server) ? -EADDRNOTAVAIL : 0;
+	fill(server, fds);
+	ready = poll(fds, 2 * server->function_count + 1, server->busy ? 1 : timeout_ms);
+	if (ready < 0)
+		return errno == EINTR ? 0 : -errno;
+	advance(server, serve(server, fds));
+	return ready;
+}
+
+int server_run(struct server *server)
+{
+	int rc = server_turn(server, PATIENCE_MS);
+
+	if (rc <= 0)
+		return rc ?: -ETIMEDOUT;
+	while (rc >= 0 && !misplaced(server) && any_client(server))
+		rc = server_turn(server, -1);
+	return misplaced(server) ? -EADDRNOTAVAIL : rc < 0 ? rc : 0;
 }

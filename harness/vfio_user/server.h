@@ -18,6 +18,7 @@
  * @lock: see struct function; @memory: the client's, as the first IOMMU's function knows it
  * @functions, @listeners: all functions, and the sockets that their clients connect to
  * @kick: eventfd: the machine has work
+ * @busy, @stepped: the machine waits for something, and when it last made a step
  * @trace, @traced: the file that gets the hardware's trace, and the next event to write
  */
 struct server {
@@ -31,6 +32,8 @@ struct server {
 	struct function *functions[SERVER_FUNCTIONS];
 	int listeners[SERVER_FUNCTIONS];
 	int kick;
+	bool busy;
+	uint64_t stepped;
 	FILE *trace;
 	uint64_t traced;
 };
@@ -38,6 +41,9 @@ struct server {
 /** server_open() - Hardware, and sockets in @dir named unit0, endpoint0, ...; 0 or -errno */
 int server_open(struct server *server, const struct board *board, const char *dir, uint64_t seed);
 void server_close(struct server *server);
+
+/** server_turn() - Wait for clients so long at most, serve them once; how many, or -errno */
+int server_turn(struct server *server, int timeout_ms);
 
 /** server_run() - Until all clients have gone again; 0, or -errno: the board is not as it should */
 int server_run(struct server *server);

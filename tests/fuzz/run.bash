@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
-# The reference IOMMUs against inputs that nobody wrote: guided by coverage where clang is there
+# The reference IOMMUs, and the server of them, against inputs that nobody wrote: guided by coverage where clang is
 # (NIT_FUZZ_RUNS inputs each), else at random. To look for more, see the head of iommu_fuzz.c.
 set -uo pipefail
 
@@ -13,7 +13,7 @@ cd "$ROOT" || exit 2
 
 readonly RUNS=${NIT_FUZZ_RUNS:-2000}
 readonly SEED=${NIT_SEED:-0x5eed1234}
-SOURCES=(harness/core/{check,fault,pages,prng}.c harness/hw/[a-z]*.c harness/pgtable/[a-z]*.c)
+SOURCES=(harness/core/{check,fault,pages,prng}.c harness/{hw,pgtable,vfio_user}/[a-z]*.c)
 FLAGS=(-std=gnu11 -g -O1 -pthread -D_GNU_SOURCE -Iharness -fno-sanitize-recover=all)
 
 # fuzz_objects DIR COMPILER FLAG...: the sources, compiled once for all programs
@@ -34,16 +34,17 @@ fuzz_guided() {
 		clang -fsanitize=fuzzer,address,undefined -x c -o "$OUT/probe" - 2>/dev/null
 }
 
+# fuzz_random PROGRAM: tests/fuzz/PROGRAM.c
 fuzz_random() {
-	fuzz_objects "$OUT/random" gcc -fsanitize=address,undefined &&
-		gcc "${FLAGS[@]}" -fsanitize=address,undefined -DNIT_FUZZ_RANDOM -o "$OUT/program" \
-			tests/fuzz/iommu_fuzz.c "$OUT"/random/*.o &&
-		timeout 300 "$OUT/program" "$RUNS" "$SEED"
+	gcc "${FLAGS[@]}" -fsanitize=address,undefined -DNIT_FUZZ_RANDOM -o "$OUT/$1" \
+		"tests/fuzz/$1.c" "$OUT"/random/*.o &&
+		timeout 300 "$OUT/$1" "$RUNS" "$SEED"
 }
 
+# fuzz_kind KIND PROGRAM
 fuzz_kind() {
 	clang "${FLAGS[@]}" -fsanitize=fuzzer,address,undefined -DKIND="$1" -o "$OUT/$1" \
-		tests/fuzz/iommu_fuzz.c "$OUT"/guided/*.o &&
+		"tests/fuzz/$2.c" "$OUT"/guided/*.o &&
 		(cd "$OUT" && timeout 300 "./$1" -runs="$RUNS" -max_total_time=20 -timeout=60 \
 			-seed=$((SEED & 0x7fffffff)) -max_len=1024 -len_control=0)
 }
@@ -51,9 +52,12 @@ fuzz_kind() {
 if fuzz_guided; then
 	tap_check guided fuzz_objects "$OUT/guided" clang -fsanitize=fuzzer-no-link,address,undefined
 	for kind in vtd amdvi smmuv3; do
-		tap_check "$kind" fuzz_kind "$kind"
+		tap_check "$kind" fuzz_kind "$kind" iommu_fuzz
 	done
+	tap_check server fuzz_kind server vfio_user_fuzz
 else
-	tap_check random fuzz_random
+	tap_check random.objects fuzz_objects "$OUT/random" gcc -fsanitize=address,undefined
+	tap_check random.iommu fuzz_random iommu_fuzz
+	tap_check random.server fuzz_random vfio_user_fuzz
 fi
 tap_end
