@@ -25,6 +25,7 @@ what == "deviations" && !/^(#|[ \t]*$)/ {
 	deviation_kernel[deviations] = glob_regex(column[2])
 	deviation_rule[deviations] = column[3]
 	deviation_reason[deviations] = column[4]
+	deviation_sometimes[deviations] = column[5] == "sometimes"
 }
 what == "stream" {
 	if (/^\001/)

@@ -372,7 +372,7 @@ static void send_tree(const char *name, const char *dir)
 		char path[4096];
 		struct stat st;
 
-		if (entry->d_name[0] == '.')
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);
 		if (lstat(path, &st))

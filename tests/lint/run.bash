@@ -72,13 +72,14 @@ lint_rules_form() {
 
 # Every deviation names a program there is, a kernel, a listed rule, and why
 lint_deviations() {
-	local glob kernel rule reason number=0 bad=0
+	local glob kernel rule reason often number=0 bad=0
 
-	while IFS=$'\t' read -r glob kernel rule reason; do
+	while IFS=$'\t' read -r glob kernel rule reason often; do
 		((++number))
 		[[ $glob != \#* && -n $glob ]] || continue
 		rules_listed | grep -qx "$rule" || { echo "line $number: no rule '$rule'"; bad=1; }
 		[[ -n $kernel && -n $reason ]] || { echo "line $number: no kernel or no reason"; bad=1; }
+		[[ -z $often || $often == sometimes ]] || { echo "line $number: '$often' is not 'sometimes'"; bad=1; }
 		[[ $glob =~ ^([a-z]+)\.([a-z_]+)\. && -e suites/${BASH_REMATCH[1]}/${BASH_REMATCH[2]}.c ]] ||
 			{ echo "line $number: '$glob' names no test program"; bad=1; }
 	done <deviations.tsv
