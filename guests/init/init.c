@@ -53,6 +53,7 @@
 #define FILE_CHUNK 1024
 #define KMEMLEAK "/sys/kernel/debug/kmemleak"
 #define KMEMLEAK_AGE 6	/* s; it does not speak of what was allocated in the last 5 */
+#define KMEMLEAK_SCANS 2	/* the first only notes what new objects contain */
 
 static FILE *port;
 static FILE *plan;
@@ -431,7 +432,8 @@ static void report_leaks(void)
 	if (access(KMEMLEAK, W_OK))
 		return;
 	sleep(KMEMLEAK_AGE);
-	write_file(KMEMLEAK, "scan");
+	for (int i = 0; i < KMEMLEAK_SCANS; i++)
+		write_file(KMEMLEAK, "scan");
 	leaks = fopen(KMEMLEAK, "r");
 	while (leaks && fgets(line, sizeof(line), leaks) && lines++ < MAX_SPLAT_LINES) {
 		line[strcspn(line, "\n")] = 0;
