@@ -146,7 +146,7 @@ guest_console() {
 # guest_listen RAW DEADLINE PID: copy the port until the guest ends. Sets LISTENED to what is wrong.
 # QEMU dies with this shell, however that ends; its process id is in the file PID.
 guest_listen() {
-	local raw=$1 deadline=$2 pid_file=$3 line lines=0 status left pid
+	local raw=$1 deadline=$2 pid_file=$3 line lines=0 status left pid started=${EPOCHREALTIME/[.,]/}
 
 	LISTENED=
 	: >"$raw"
@@ -164,6 +164,10 @@ guest_listen() {
 		elif ((status)); then
 			break
 		fi
+		[[ -z $started || $line != *" boot "* ]] || {
+			printf '0 booted %d\n' $(((${EPOCHREALTIME/[.,]/} - started) / 1000))
+			started=
+		}
 		((++lines < PORT_LIMIT)) || { LISTENED="flood"; break; }
 		printf '%s\n' "${line%$'\r'}" || { LISTENED="disk"; break; }
 	done >>"$raw"

@@ -38,11 +38,23 @@ verdict_environment() {
 		--arg cpu "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" \
 		--arg host "$(uname -sr)" --argjson cpus "$(nproc)" --arg target "$OPT_TARGET" \
 		--argjson seconds $((SECONDS - RUN_STARTED)) --arg debug "$OPT_DEBUG" --arg fault "$OPT_FAULT" \
-		--arg patch "${MUTANT_PATCH-}" \
+		--arg patch "${MUTANT_PATCH-}" --argjson boot_ms "$(verdict_boot_ms)" \
 		'{ nit: $nit, $version, $date, $seed, $command, $target, seconds: $seconds,
 		   options: { kernel: $kernel, debug: ($debug != ""), $fault, $patch },
-		   kernels: add, accel: (add | map_values(.accel)), $qemu,
+		   kernels: add, accel: (add | map_values(.accel)), $qemu, $boot_ms,
 		   host: { cpu: $cpu, cpus: $cpus, os: $host } }'
+}
+
+# verdict_boot_ms: JSON, by machine: the least milliseconds from QEMU's start to the first word of init
+verdict_boot_ms() {
+	local file name
+
+	for file in "$RUN_DIR"/raw/*.log; do
+		name=$(basename "$file" .log)
+		name=${name%.*.*}
+		sed -n "s/^0 booted /$name\t/p" "$file" 2>/dev/null
+	done | jq -nR 'reduce (inputs / "\t") as [$name, $ms] ({}; .[$name] = ([.[$name], ($ms | tonumber)]
+		| map(values) | min))'
 }
 
 # verdict_release ARCH: what the booted kernel calls itself

@@ -248,6 +248,22 @@ TEST_F(access, write_only_mapping_is_not_read)
 	EXPECT_EQ(FILL, self->buf[0]);
 }
 
+/* Good pages come first again. A device keeps its pages; who has none asks the process for them. */
+TEST_F(access, memory_that_is_gone_is_efault_and_pins_nothing)
+{
+	struct iommufd *iommufd = &self->vm.iommufd;
+	size_t half = PAGES / 2 * page_size();
+
+	RULE("UAPI-100");
+	if (variant->beside_dma)
+		SKIP(return, "the pages of a device are pinned");
+	ASSERT_EQ(0, munmap(self->buf + half, half));
+	EXPECT_EQ(-EFAULT, __access_pin(iommufd, self->fd, IOVA, 2 * half, NULL, 0, &self->pin));
+	EXPECT_EQ(0, pinned(iommufd, self->buf, PAGES / 2, 0));
+	ASSERT_NE(MAP_FAILED, mmap(self->buf + half, half, PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE | MAP_FIXED, -1, 0));
+}
+
 /* ---- bytes ---- */
 
 FIXTURE(bytes) {
@@ -359,6 +375,21 @@ TEST_F(bytes, hole_is_enoent)
 	EXPECT_EQ(-ENOENT, __access_rw(iommufd, self->fd, IOVA, self->data, 3 * page_size(),
 				       variant->flags));
 	EXPECT_EQ(0, __access_rw(iommufd, self->fd, IOVA, self->data, page_size(), variant->flags));
+}
+
+/* The mapping outlives the memory of the process, which is all that there is behind it. */
+TEST_F(bytes, of_memory_that_is_gone_are_efault)
+{
+	RULE("UAPI-100");
+	if (!self->buf)
+		return;
+	ASSERT_EQ(0, munmap(self->buf, page_size()));
+	EXPECT_EQ(-EFAULT, __access_rw(&self->vm.iommufd, self->fd, IOVA, self->data, page_size(),
+				       variant->flags));
+	EXPECT_EQ(-EFAULT, __access_rw(&self->vm.iommufd, self->fd, IOVA, self->data, page_size(),
+				       variant->flags | MOCK_ACCESS_RW_WRITE));
+	EXPECT_EQ(0, __access_rw(&self->vm.iommufd, self->fd, IOVA + page_size(), self->data,
+				 page_size(), variant->flags));
 }
 
 /* An access that said that it pins nothing may be on mappings smaller than a page. */
