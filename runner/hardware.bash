@@ -20,6 +20,25 @@ hardware_start() {
 	[[ $word == ready ]] || die "nit-hw does not start" "$(<"$dir/console/$name.hardware.log")"
 	mapfile -t HARDWARE <"$files/hardware/options"
 	HARDWARE_PLAN=$files/hardware/plan
+	if [[ -e $files/hardware/devicetree ]]; then
+		hardware_tree "$machine" "$files/hardware" 2>>"$dir/console/$name.hardware.log" ||
+			die "no device tree for $machine" "$(<"$dir/console/$name.hardware.log")"
+		HARDWARE+=(-dtb "$files/hardware/dtb")
+	fi
+}
+
+# hardware_tree MACHINE DIR: DIR/dtb is QEMU's own device tree and the addition in DIR/devicetree. It
+# depends on CPU, CPUs, memory and serial ports, and on nothing else of the command line.
+hardware_tree() {
+	local machine=$1 dir=$2 arch=${MACHINE[$1.arch]}
+
+	# shellcheck disable=SC2086 # words
+	setpriv --pdeathsig KILL timeout "$HARDWARE_READY" ${QEMU[$arch]} \
+		-M "${ARCH[$arch.machine]},dumpdtb=$dir/qemu.dtb" -cpu "${MACHINE[$machine.cpu]}" \
+		-smp "${MACHINE[$machine.cpus]}" -m "$(guest_memory "$machine")" -nodefaults -display none \
+		-serial null -serial null >&2 </dev/null || return
+	{ dtc -q -I dtb -O dts "$dir/qemu.dtb" && cat "$dir/devicetree"; } >"$dir/dts" &&
+		dtc -q -I dts -O dtb -o "$dir/dtb" "$dir/dts"
 }
 
 # A guest whose hardware is gone would wait for it: it goes, too.

@@ -224,7 +224,8 @@ void endpoint_ats_invalidate(struct endpoint *endpoint, const struct hw_ats_inva
 		 "ats invalidate itag %llu pasid %#llx global %llu [%#llx, %#llx]", request->itag,
 		 request->has_pasid ? request->pasid : DMA_NO_PASID, request->global,
 		 request->first, request->last);
-	if (endpoint->behaviour.drop_invalidates || !endpoint_is_on(&endpoint->ats))
+	if (endpoint->behaviour.drop_invalidates ||
+	    !(endpoint_is_on(&endpoint->ats) || endpoint->config.answers_while_off))
 		return;
 	pthread_mutex_lock(&endpoint->lock);
 	taken = ats_queue_put(&endpoint->queue, request, endpoint->behaviour.delay_steps);

@@ -20,7 +20,8 @@
 
 #include "iommu.h"
 
-#define ENDPOINT_ENGINES 8
+#define ENDPOINT_ENGINES 9
+#define ENDPOINT_MSI_ENGINE 8	/* whoever sends MSIs needs one for them */
 
 /**
  * struct endpoint_config - what the function can do
@@ -28,6 +29,7 @@
  *	up to 32 more; beyond those they are lost
  * @global_invalidate: Global Invalidate Supported
  * @atc_entries: power of two; 0 means 64
+ * @answers_while_off: invalidate requests are answered while ATS is off, too; else they are lost
  * @completions: Traffic Classes in use, for each of which an invalidate is answered once: 1..8;
  *	0 means 1
  */
@@ -38,6 +40,7 @@ struct endpoint_config {
 	bool pasid;
 	uint8_t ats_queue_depth;
 	bool global_invalidate;
+	bool answers_while_off;
 	size_t atc_entries;
 	uint8_t completions;
 };
@@ -144,7 +147,8 @@ int endpoint_prg_answer(struct endpoint *endpoint, uint16_t index);
 size_t endpoint_atc_count(const struct endpoint *endpoint);
 
 /* What the IOMMU sends. Never call back into the IOMMU. A function whose ATS is off (or that was
- * just reset) drops invalidate requests; those that it took before it answers. */
+ * just reset) drops invalidate requests, unless @answers_while_off; those that it took before it
+ * answers. */
 void endpoint_ats_invalidate(struct endpoint *endpoint, const struct hw_ats_invalidate *request);
 void endpoint_prg_response(struct endpoint *endpoint, bool has_pasid, uint32_t pasid,
 			   uint16_t index, uint8_t code);

@@ -184,7 +184,7 @@ static uint32_t narrow_read(struct smmuv3 *smmu, uint64_t offset)
 	case SMMU_IDR5:
 		return smmu->idr[offset / 4];
 	case SMMU_AIDR:
-		return 2;		/* SMMUv3.2 */
+		return SMMUV3_AIDR;
 	case SMMU_CR0:
 	case SMMU_CR0ACK:
 		return smmu->cr0;

@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define SMMUV3_AIDR 2		/* SMMUv3.2 */
+
 struct hw_iommu;
 struct machine;
 

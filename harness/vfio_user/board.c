@@ -4,6 +4,7 @@
 #include "board.h"
 
 #define BASE 0xfe600000u
+#define SMMUV3_BASE 0x3e000000u
 
 #define FULL(_slot, _unit) \
 	{ .slot = _slot, .unit = _unit, .ats = true, .pri = true, .pasid = true }
@@ -30,6 +31,18 @@ static const struct board boards[] = {
 		.endpoints = {
 			FULL(0x11, 0),
 			FULL(0x12, 0),
+			{ .slot = 0x13, .port = true, .ats = true, .pri = true, .pasid = true },
+		},
+	}, {
+		.name = "smmuv3",
+		.vendor = &board_smmuv3,
+		.unit_count = 2,
+		.units = { { 0, SMMUV3_BASE }, { 1, SMMUV3_BASE + SMMUV3_FUNCTION_BAR } },
+		.endpoint_count = 4,
+		.endpoints = {
+			FULL(0x11, 0),
+			FULL(0x12, 0),
+			FULL(0x15, 1),
 			{ .slot = 0x13, .port = true, .ats = true, .pri = true, .pasid = true },
 		},
 	},
@@ -64,8 +77,8 @@ uint16_t board_rid(const struct board *board, unsigned int endpoint)
  * Posted writes of different functions would overtake each other: an invalidation a DMA that was
  * started before it.
  */
-static void device_option(FILE *out, const char *dir, const char *socket, const char *bus,
-			  unsigned int slot)
+void board_function_option(FILE *out, const char *dir, const char *socket, const char *bus,
+			   unsigned int slot)
 {
 	fprintf(out, "-device\n{\"driver\":\"vfio-user-pci\",\"socket\":{\"type\":\"unix\","
 		"\"path\":\"%s/%s\"},\"bus\":\"%s\",\"addr\":\"%x\","
@@ -73,18 +86,26 @@ static void device_option(FILE *out, const char *dir, const char *socket, const 
 }
 
 /* What q35 has beside our functions is not wanted, and would move their addresses. */
+void board_acpi_options(const struct board *board, const char *dir, FILE *out)
+{
+	char socket[20];
+
+	fprintf(out, "-machine\nsata=off,smbus=off,usb=off,hpet=off,vmport=off\n"
+		"-acpitable\nsig=%s,rev=%u,oem_id=NIT,oem_table_id=NITHW,oem_rev=1,data=%s/acpi\n",
+		board->vendor->signature, board->vendor->revision, dir);
+	for (unsigned int i = 0; i < board->unit_count; i++) {
+		snprintf(socket, sizeof(socket), "unit%u", i);
+		board_function_option(out, dir, socket, "pcie.0", board->units[i].slot);
+	}
+}
+
 void board_options(const struct board *board, const char *dir, unsigned int memory_mib, FILE *out)
 {
 	char socket[20], bus[20];
 
-	fprintf(out, "-machine\nmemory-backend=ram,sata=off,smbus=off,usb=off,hpet=off,vmport=off\n"
-		"-object\nmemory-backend-memfd,id=ram,size=%uM,share=on\n"
-		"-acpitable\nsig=%s,rev=%u,oem_id=NIT,oem_table_id=NITHW,oem_rev=1,data=%s/acpi\n",
-		memory_mib, board->vendor->signature, board->vendor->revision, dir);
-	for (unsigned int i = 0; i < board->unit_count; i++) {
-		snprintf(socket, sizeof(socket), "unit%u", i);
-		device_option(out, dir, socket, "pcie.0", board->units[i].slot);
-	}
+	fprintf(out, "-machine\nmemory-backend=ram\n"
+		"-object\nmemory-backend-memfd,id=ram,size=%uM,share=on\n", memory_mib);
+	board->vendor->options(board, dir, out);
 	for (unsigned int i = 0; i < board->endpoint_count; i++) {
 		const struct board_endpoint *endpoint = &board->endpoints[i];
 
@@ -93,13 +114,15 @@ void board_options(const struct board *board, const char *dir, unsigned int memo
 		if (endpoint->port)
 			fprintf(out, "-device\npcie-root-port,id=%s,bus=pcie.0,addr=%x,chassis=%u,"
 				"slot=%u\n", bus, endpoint->slot, i + 1, i + 1);
-		device_option(out, dir, socket, bus, endpoint->port ? 0 : endpoint->slot);
+		board_function_option(out, dir, socket, bus, endpoint->port ? 0 : endpoint->slot);
 	}
 }
 
 /* VT-d's own MSIs are writes to memory, for which its function needs bus mastering. */
 void board_plan(const struct board *board, FILE *out)
 {
+	if (board->vendor->accesses)
+		return;
 	for (unsigned int i = 0; i < board->unit_count; i++)
 		fprintf(out, "poke /sys/bus/pci/devices/0000:00:%02x.0/config %u %02x\n",
 			board->units[i].slot, CONFIG_COMMAND,

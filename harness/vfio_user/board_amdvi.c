@@ -77,8 +77,12 @@ static size_t table(const struct board *board, uint8_t bytes[BOARD_TABLE])
 
 const struct board_vendor board_amdvi = {
 	.class = 0x080600,
+	.bar = IOMMU_FUNCTION_BAR,
+	.msi_first = BOARD_PC_MSI_FIRST,
+	.msi_last = BOARD_PC_MSI_LAST,
 	.create = create,
 	.describe = describe,
+	.options = board_acpi_options,
 	.signature = "IVRS",
 	.revision = 2,
 	.table = table,

@@ -35,6 +35,10 @@
 #define PRI_STATUS 0x06
 #define PRI_STOPPED 0x0100
 #define PASID_CONTROL 0x06
+#define MSI_CONTROL 0x02
+#define MSI_ENABLE 0x0001
+#define MSI_ADDRESS 0x04
+#define MSI_DATA 0x0c
 #define PASID_ENABLE 0x0001
 
 static void put(uint8_t *bytes, unsigned int offset, unsigned int size, uint32_t value)
@@ -125,6 +129,7 @@ void config_add_msi(struct config_space *config)
 {
 	unsigned int at = add(config, ID_MSI, 0x0e);
 
+	config->msi = at;
 	put(config->value, at + 2, 2, 0x0080);
 	put(config->writable, at + 2, 2, 0x0071);
 	put(config->writable, at + 4, 4, ~3u);
@@ -253,6 +258,14 @@ bool config_pri_on(const struct config_space *config)
 bool config_pasid_on(const struct config_space *config)
 {
 	return is_on(config, config->pasid, PASID_CONTROL, PASID_ENABLE);
+}
+
+bool config_msi(const struct config_space *config, uint64_t *addr, uint32_t *data)
+{
+	*addr = config_get32(config, config->msi + MSI_ADDRESS) |
+		(uint64_t)config_get32(config, config->msi + MSI_ADDRESS + 4) << 32;
+	*data = config_get16(config, config->msi + MSI_DATA);
+	return is_on(config, config->msi, MSI_CONTROL, MSI_ENABLE);
 }
 
 bool config_take_flr(struct config_space *config)

@@ -20,7 +20,7 @@
 /**
  * struct config_space
  * @writable: bits that keep what is written; @clearable: bits that a written 1 clears
- * @express, @ats, @pri, @pasid: where these capabilities are, 0: nowhere
+ * @msi, @express, @ats, @pri, @pasid: where these capabilities are, 0: nowhere
  */
 struct config_space {
 	uint8_t value[CONFIG_SIZE];
@@ -31,6 +31,7 @@ struct config_space {
 	unsigned int last;	/* whose link is the last */
 	unsigned int extended_next;
 	unsigned int extended_last;
+	unsigned int msi;
 	unsigned int express;
 	unsigned int ats;
 	unsigned int pri;
@@ -70,6 +71,8 @@ bool config_bus_master(const struct config_space *config);
 bool config_ats_on(const struct config_space *config);
 bool config_pri_on(const struct config_space *config);
 bool config_pasid_on(const struct config_space *config);
+/** config_msi() - Is MSI on? Then its address and data */
+bool config_msi(const struct config_space *config, uint64_t *addr, uint32_t *data);
 /** config_take_flr() - Has a function level reset been asked for since the last call? */
 bool config_take_flr(struct config_space *config);
 

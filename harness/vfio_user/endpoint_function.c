@@ -44,6 +44,21 @@ static int bar_read(struct function *function, unsigned int bar, uint64_t offset
 	return 0;
 }
 
+/* Through the IOMMU, as a device does it. One that stalls there is retried with the next. */
+static void send_msi(struct endpoint_function *served)
+{
+	uint64_t addr;
+
+	endpoint_dma_finish(served->endpoint, ENDPOINT_MSI_ENGINE);
+	if (!config_msi(&served->function.config, &addr, &served->msi_data))
+		return;
+	served->msi = (struct dma){
+		.op = DMA_WRITE, .pasid = DMA_NO_PASID, .addr = addr,
+		.len = sizeof(served->msi_data), .data = &served->msi_data,
+	};
+	endpoint_dma(served->endpoint, ENDPOINT_MSI_ENGINE, &served->msi);
+}
+
 static int bar_write(struct function *function, unsigned int bar, uint64_t offset,
 		     const void *data, uint32_t len)
 {
@@ -53,6 +68,8 @@ static int bar_write(struct function *function, unsigned int bar, uint64_t offse
 		memcpy(served->ring.memory + offset, data, len);
 	else if (offset == SERVED_DOORBELL)
 		ring_doorbell(&served->ring);
+	else if (offset == SERVED_INTERRUPT && served->msi_translated)
+		send_msi(served);
 	else if (offset == SERVED_INTERRUPT)
 		function_interrupt(function);
 	return 0;
@@ -126,7 +143,9 @@ int endpoint_function_open(struct endpoint_function *served, struct machine *mac
 
 	*served = (struct endpoint_function){
 		.endpoint = endpoint, .machine = machine, .number = place->number,
-		.unit = place->unit, .machine_work = machine_work, .work_arg = arg,
+		.unit = place->unit,
+		.msi_translated = place->msi_translated,
+		.machine_work = machine_work, .work_arg = arg,
 	};
 	function_init(&served->function, place->name, &ops, served, lock);
 	describe(&served->function, endpoint_config(endpoint), place->integrated);

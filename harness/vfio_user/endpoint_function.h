@@ -22,6 +22,7 @@ struct engine_work {
  * struct endpoint_function
  * @number, @unit: of the endpoint and of its IOMMU in the machine
  * @machine_work: called from the ring's thread: there may be something for the machine to do
+ * @msi, @msi_data: an MSI that is sent as a write of the endpoint; @msi_translated: all are
  * @was_reset: atomic; engines are to forget what they had
  * @on: what the configuration space turned on last
  */
@@ -34,6 +35,9 @@ struct endpoint_function {
 	struct ring ring;
 	void (*machine_work)(void *arg);
 	void *work_arg;
+	struct dma msi;
+	uint32_t msi_data;
+	bool msi_translated;
 	bool was_reset;
 	struct {
 		bool bus_master;
@@ -44,12 +48,16 @@ struct endpoint_function {
 	struct engine_work engines[SERVED_ENGINES];
 };
 
-/** struct endpoint_place - where an endpoint is; @integrated: on the root bus */
+/**
+ * struct endpoint_place - where an endpoint is
+ * @integrated: on the root bus; @msi_translated: see struct board_vendor
+ */
 struct endpoint_place {
 	const char *name;
 	unsigned int number;
 	unsigned int unit;
 	bool integrated;
+	bool msi_translated;
 };
 
 /** endpoint_function_open() - Serve @endpoint of @machine; 0 or -errno */

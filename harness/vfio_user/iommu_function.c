@@ -74,11 +74,12 @@ static const struct function_ops ops = {
 };
 
 void iommu_function_init(struct iommu_function *served, const char *name, struct hw_iommu *iommu,
-			 uint32_t class, uint64_t base, pthread_rwlock_t *lock)
+			 uint32_t class, uint64_t base, uint32_t bar,
+			 pthread_rwlock_t *lock)
 {
 	*served = (struct iommu_function){ .iommu = iommu, .base = base };
 	function_init(&served->function, name, &ops, served, lock);
 	config_init(&served->function.config, SERVED_VENDOR, SERVED_IOMMU, class);
-	config_bar(&served->function.config, 0, IOMMU_FUNCTION_BAR);
-	served->function.bars[0].size = IOMMU_FUNCTION_BAR;
+	config_bar(&served->function.config, 0, bar);
+	served->function.bars[0].size = bar;
 }

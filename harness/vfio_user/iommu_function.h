@@ -23,6 +23,7 @@ struct iommu_function {
 
 /** iommu_function_init() - Configuration space and BAR of a @class function; capabilities follow */
 void iommu_function_init(struct iommu_function *served, const char *name, struct hw_iommu *iommu,
-			 uint32_t class, uint64_t base, pthread_rwlock_t *lock);
+			 uint32_t class, uint64_t base, uint32_t bar,
+			 pthread_rwlock_t *lock);
 
 #endif

@@ -5,26 +5,26 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "listener.h"
 #include "server.h"
 
 #define SETTLE_STEPS 64
 #define STEP_NS 1000000		/* when the machine waits for something: time passes in steps */
 #define QUEUE_DEPTH 32
 #define ATC_ENTRIES 4096
-#define MSI_FIRST 0xfee00000ull
-#define MSI_LAST 0xfeefffffull
 #define TRACE_BYTES (64 << 20)
 #define PATIENCE_MS 60000	/* for the first client */
 
 /* ---- Memory and interrupts of the machine ---- */
 
-static bool is_msi(uint64_t pa)
+static bool is_msi(const struct server *server, uint64_t pa)
 {
-	return pa >= MSI_FIRST && pa <= MSI_LAST;
+	const struct board_vendor *vendor = server->board->vendor;
+
+	return pa >= vendor->msi_first && pa <= vendor->msi_last;
 }
 
 static int memory_read(struct hw_mem *mem, uint64_t pa, void *buf, size_t len)
@@ -44,7 +44,7 @@ static int memory_write(struct hw_mem *mem, uint64_t pa, const void *buf, size_t
 	void *host = client_memory_at(&server->memory, pa, len, true);
 	uint32_t data;
 
-	if (is_msi(pa) && len == sizeof(data)) {
+	if (is_msi(server, pa) && len == sizeof(data)) {
 		memcpy(&data, buf, sizeof(data));
 		machine_queue_msi(mem, pa, data);
 		return 0;
@@ -79,7 +79,7 @@ static void interrupt(void *arg, uint64_t addr, uint32_t data)
 	struct server *server = arg;
 	struct function *function = &server->units[0].function;
 
-	if (!is_msi(addr))
+	if (!is_msi(server, addr))
 		function_interrupt(function);
 	else if (connection_dma_write(&function->connection, addr, &data, sizeof(data)))
 		fprintf(stderr, "%s: an MSI could not be sent\n", function->name);
@@ -95,26 +95,6 @@ static void machine_work(void *arg)
 }
 
 /* ---- Opening ---- */
-
-static int listen_at(const char *dir, const char *name)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), rc;
-
-	if (fd < 0)
-		return -errno;
-	rc = snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", dir, name);
-	if (rc >= (int)sizeof(address.sun_path)) {
-		close(fd);
-		return -ENAMETOOLONG;
-	}
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) || listen(fd, 1)) {
-		rc = -errno;
-		close(fd);
-		return rc;
-	}
-	return fd;
-}
 
 static int add_function(struct server *server, struct function *function, const char *dir)
 {
@@ -138,7 +118,7 @@ static int open_unit(struct server *server, unsigned int index, const char *dir)
 		return -ENOMEM;
 	snprintf(name, sizeof(name), "unit%u", index);
 	iommu_function_init(served, name, iommu, board->vendor->class, board->units[index].base,
-			    &server->lock);
+			    board->vendor->bar, &server->lock);
 	board->vendor->describe(&served->function, &board->units[index]);
 	config_finish(&served->function.config);
 	if (!index) {
@@ -156,6 +136,7 @@ static int open_endpoint(struct server *server, unsigned int index, const char *
 		.rid = board_rid(server->board, index), .ats = wanted->ats, .pri = wanted->pri,
 		.pasid = wanted->pasid, .ats_queue_depth = QUEUE_DEPTH,
 		.global_invalidate = true, .atc_entries = ATC_ENTRIES,
+		.answers_while_off = server->board->vendor->answers_while_off,
 	};
 	struct endpoint *endpoint = endpoint_create(server->machine,
 						    server->machine->iommus[wanted->unit],
@@ -164,6 +145,7 @@ static int open_endpoint(struct server *server, unsigned int index, const char *
 	struct endpoint_place place = {
 		.name = name, .number = index, .unit = wanted->unit,
 		.integrated = !wanted->port,
+		.msi_translated = server->board->vendor->msi_translated,
 	};
 	int rc;
 

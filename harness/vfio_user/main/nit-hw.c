@@ -4,9 +4,9 @@
  *
  *	nit-hw --board NAME --dir DIR [--memory MIB] [--trace FILE]
  *
- * DIR gets the sockets, the ACPI table (acpi), QEMU's options, one a line (options), and what
- * guests/init has to do (plan); then it prints "ready". It ends with its last client. NIT_SEED and
- * NIT_FAULT as for a test program. --list prints the boards.
+ * DIR gets the sockets, the ACPI table (acpi) or an addition to the device tree (devicetree),
+ * QEMU's options, one a line (options), and what guests/init has to do (plan); then it prints
+ * "ready". It ends with its last client. NIT_SEED and NIT_FAULT as for a test program. --list prints the boards.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "core/prng.h"
+#include "vfio_user/firmware.h"
 #include "vfio_user/server.h"
 
 #define MEMORY_MIB 512
@@ -33,18 +34,30 @@ static FILE *create(const char *dir, const char *name)
 	return fopen(path, "we");
 }
 
-static int write_files(const struct board *board, const char *dir, unsigned int memory)
+static int write_table(const struct board *board, const char *dir)
 {
-	FILE *acpi = create(dir, "acpi"), *options = create(dir, "options");
-	FILE *plan = create(dir, "plan");
+	const struct board_vendor *vendor = board->vendor;
+	FILE *file = create(dir, vendor->table ? "acpi" : "devicetree");
 	uint8_t table[BOARD_TABLE];
 
-	if (!acpi || !options || !plan)
+	if (!file)
 		return -errno;
-	fwrite(table, 1, board->vendor->table(board, table), acpi);
+	if (vendor->table)
+		fwrite(table, 1, vendor->table(board, table), file);
+	else
+		vendor->devicetree(board, file);
+	return fclose(file) ? -EIO : 0;
+}
+
+static int write_files(const struct board *board, const char *dir, unsigned int memory)
+{
+	FILE *options = create(dir, "options"), *plan = create(dir, "plan");
+
+	if (!options || !plan)
+		return -errno;
 	board_options(board, dir, memory, options);
 	board_plan(board, plan);
-	return fclose(acpi) | fclose(options) | fclose(plan) ? -EIO : 0;
+	return fclose(options) | fclose(plan) ? -EIO : write_table(board, dir);
 }
 
 static int open_trace(struct server *server, const char *path)
@@ -56,15 +69,19 @@ static int open_trace(struct server *server, const char *path)
 static int run(struct server *server, const struct board *board, const char *dir,
 	       unsigned int memory, const char *trace)
 {
-	int rc = server_open(server, board, dir, prng_seed());
+	struct firmware firmware = {};
+	int rc = server_open(server, board, dir, prng_seed()), ended;
 
+	rc = rc ?: firmware_start(&firmware, board, dir);
 	rc = rc ?: open_trace(server, trace);
 	rc = rc ?: write_files(board, dir, memory);
-	if (rc)
-		return rc;
-	puts("ready");
-	fflush(stdout);
-	return server_run(server);
+	if (!rc) {
+		puts("ready");
+		fflush(stdout);
+		rc = server_run(server);
+	}
+	ended = firmware_end(&firmware);
+	return rc ?: ended;
 }
 
 static int usage(void)
