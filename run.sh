@@ -85,6 +85,7 @@ set_up() {
 	[[ $OPT_ACTION == run || $OPT_ACTION == setup ]] && [[ $OPT_TARGET == guest ]] || return 0
 	kernel_images "${OPT_ARCHES[@]}"
 	qemu_setup "${OPT_ARCHES[@]}"
+	hardware_setup "${OPT_ARCHES[@]}"
 	for arch in "${OPT_ARCHES[@]}"; do
 		ACCEL[$arch]=$(qemu_accel "$arch")
 	done

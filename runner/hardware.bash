@@ -7,6 +7,16 @@ readonly HARDWARE_READY=20	# s until its sockets are there
 HARDWARE=()	# QEMU's options for it
 HARDWARE_PLAN=	# the file with what guests/init has to do for it
 
+# hardware_setup ARCH...: what their machines with such hardware need of the host
+hardware_setup() {
+	local machine
+
+	for machine in "${MACHINES[@]}"; do
+		[[ " $* " == *" ${MACHINE[$machine.arch]} "* && ${MACHINE[$machine.hardware]-} == smmuv3* ]] || continue
+		host_need dtc=device-tree-compiler
+	done
+}
+
 # hardware_start MACHINE NAME DIR FILES: its log and trace go to DIR, the rest to FILES; no hardware,
 # no options
 hardware_start() {
