@@ -6,6 +6,7 @@
 
 #define STATUS 0x06
 #define STATUS_CAPABILITIES 0x10
+#define STATUS_READY 0x01	/* Immediate Readiness: software need not wait after a reset */
 #define CLASS 0x08
 #define BAR0 0x10
 #define SUBSYSTEM 0x2c
@@ -88,7 +89,7 @@ static unsigned int add(struct config_space *config, uint8_t id, unsigned int si
 {
 	unsigned int at = config->next;
 
-	put(config->value, STATUS, 2, STATUS_CAPABILITIES);
+	put(config->value, STATUS, 2, STATUS_CAPABILITIES | STATUS_READY);
 	config->value[config->last + 1] = at;
 	config->value[at] = id;
 	config->last = at;

@@ -150,7 +150,7 @@ int endpoint_function_open(struct endpoint_function *served, struct machine *mac
 	function_init(&served->function, place->name, &ops, served, lock);
 	describe(&served->function, endpoint_config(endpoint), place->integrated);
 	endpoint_bus_master(endpoint, false);
-	rc = ring_open(&served->ring, endpoint_request, served);
+	rc = ring_open(&served->ring, &endpoint_requests, served);
 	served->function.bars[MEMORY_BAR].fd = served->ring.fd;
 	return rc;
 }

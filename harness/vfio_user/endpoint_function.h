@@ -11,9 +11,17 @@
 #include "function.h"
 #include "ring.h"
 
-/** struct engine_work - what an engine does, while it is held or stalled as well */
+#define HOLD_MS 2000	/* software may be gone: the rest of the machine waits for a request in flight */
+
+/**
+ * struct engine_work - what an engine does, while it is held or stalled as well
+ * @pending: it is, until @until_ns at the latest; @ended: with this status, which nobody has taken
+ */
 struct engine_work {
 	bool pending;
+	uint64_t until_ns;
+	bool ended;
+	enum dma_status status;
 	struct dma dma;
 	uint8_t data[SERVED_DATA_SIZE];
 };
@@ -66,7 +74,7 @@ int endpoint_function_open(struct endpoint_function *served, struct machine *mac
 			   pthread_rwlock_t *lock, void (*machine_work)(void *arg), void *arg);
 void endpoint_function_close(struct endpoint_function *served);
 
-/** endpoint_request() - Carry out one descriptor (requests.c); for the ring */
-void endpoint_request(void *arg, struct served_descriptor *descriptor, uint8_t *data);
+/* Carries out descriptors (requests.c) */
+extern const struct ring_ops endpoint_requests;
 
 #endif

@@ -2,6 +2,7 @@
 /* What the descriptors of an endpoint ask for, carried out on the thread of its ring. */
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/fault.h"
 
@@ -31,6 +32,7 @@ static struct engine_work *prepare(struct endpoint_function *served, struct orde
 	if (!makes_sense(d) || served->engines[d->engine].pending)
 		return NULL;
 	work = &served->engines[d->engine];
+	work->ended = false;
 	work->dma = (struct dma){
 		.op = d->kind, .address = d->address, .pasid = d->pasid, .addr = d->addr,
 		.len = d->len, .data = work->data, .exec = d->flags & SERVED_EXEC,
@@ -40,9 +42,18 @@ static struct engine_work *prepare(struct endpoint_function *served, struct orde
 	return work;
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ull + now.tv_nsec;
+}
+
 static int finished(struct engine_work *work, struct order *order, enum dma_status status)
 {
 	work->pending = status == DMA_HELD || status == DMA_STALLED;
+	work->until_ns = now_ns() + HOLD_MS * 1000000ull;
 	if (status == DMA_DONE && work->dma.op != DMA_WRITE)
 		memcpy(order->data, work->data, work->dma.len);
 	return status;
@@ -67,13 +78,47 @@ static int dma_start(struct endpoint_function *served, struct order *order)
 static int dma_finish(struct endpoint_function *served, struct order *order)
 {
 	unsigned int engine = order->d->engine;
+	struct engine_work *work;
 
 	if (engine >= SERVED_ENGINES)
 		return -EINVAL;
-	if (!served->engines[engine].pending)
+	work = &served->engines[engine];
+	if (work->pending)
+		return finished(work, order, endpoint_dma_finish(served->endpoint, engine));
+	if (!work->ended)
 		return DMA_ABORTED;
-	return finished(&served->engines[engine], order,
-			endpoint_dma_finish(served->endpoint, engine));
+	work->ended = false;
+	return finished(work, order, work->status);
+}
+
+static void end(struct endpoint_function *served, unsigned int engine)
+{
+	struct engine_work *work = &served->engines[engine];
+
+	hw_trace(served->machine->trace, "nit-hw", "engine %llu goes on by itself", engine);
+	pthread_rwlock_rdlock(served->function.lock);
+	work->status = endpoint_dma_finish(served->endpoint, engine);
+	pthread_rwlock_unlock(served->function.lock);
+	work->pending = work->status == DMA_STALLED;	/* for software to answer, whenever */
+	work->ended = !work->pending;
+	work->until_ns += HOLD_MS * 1000000ull;
+	served->machine_work(served->work_arg);
+}
+
+static int expire(void *arg)
+{
+	struct endpoint_function *served = arg;
+	uint64_t now = now_ns(), next = UINT64_MAX;
+
+	for (unsigned int i = 0; i < SERVED_ENGINES; i++) {
+		struct engine_work *work = &served->engines[i];
+
+		if (work->pending && work->until_ns <= now)
+			end(served, i);
+		else if (work->pending && work->until_ns < next)
+			next = work->until_ns;
+	}
+	return next == UINT64_MAX ? -1 : (int)((next - now) / 1000000 + 1);
 }
 
 static uint8_t access_of(const struct served_descriptor *d)
@@ -262,10 +307,11 @@ static void forget_engines(struct endpoint_function *served)
 		if (served->engines[i].pending)
 			endpoint_dma_finish(served->endpoint, i);
 		served->engines[i].pending = false;
+		served->engines[i].ended = false;
 	}
 }
 
-void endpoint_request(void *arg, struct served_descriptor *d, uint8_t *data)
+static void carry_out(void *arg, struct served_descriptor *d, uint8_t *data)
 {
 	struct endpoint_function *served = arg;
 	struct order order = { d, data };
@@ -287,3 +333,8 @@ void endpoint_request(void *arg, struct served_descriptor *d, uint8_t *data)
 	if (kind->work || machine_has_msi(served->machine))
 		served->machine_work(served->work_arg);
 }
+
+const struct ring_ops endpoint_requests = {
+	.carry_out = carry_out,
+	.expire = expire,
+};

@@ -38,11 +38,29 @@ static void carry_out_next(struct ring *ring)
 	struct served_descriptor descriptor;
 
 	memcpy(&descriptor, at, sizeof(descriptor));
-	ring->carry_out(ring->arg, &descriptor, ring->memory + SERVED_DATA +
-			slot * SERVED_DATA_SIZE);
+	ring->ops->carry_out(ring->arg, &descriptor, ring->memory + SERVED_DATA +
+			     slot * SERVED_DATA_SIZE);
 	memcpy(at, &descriptor, sizeof(descriptor));
 	ring->head++;
 	__atomic_store_n(&shared(ring)->head, ring->head, __ATOMIC_RELEASE);
+}
+
+static void wait_doorbell(struct ring *ring, int timeout_ms)
+{
+	struct timespec until;
+
+	if (timeout_ms < 0) {
+		sem_wait(&ring->doorbell);
+		return;
+	}
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += timeout_ms / 1000;
+	until.tv_nsec += timeout_ms % 1000 * 1000000;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	sem_timedwait(&ring->doorbell, &until);
 }
 
 /* Who posts writes the tail, then reads @asleep; we write that, then read the tail. */
@@ -51,8 +69,7 @@ static void sleep_for_work(struct ring *ring)
 	__atomic_store_n(&shared(ring)->asleep, 1, __ATOMIC_SEQ_CST);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (!has_work(ring))
-		while (sem_wait(&ring->doorbell) && errno == EINTR)
-			;
+		wait_doorbell(ring, ring->ops->expire(ring->arg));
 	__atomic_store_n(&shared(ring)->asleep, 0, __ATOMIC_SEQ_CST);
 }
 
@@ -86,13 +103,11 @@ static int create_memory(struct ring *ring)
 	return ring->memory == MAP_FAILED ? -errno : 0;
 }
 
-int ring_open(struct ring *ring,
-	      void (*carry_out)(void *arg, struct served_descriptor *descriptor, uint8_t *data),
-	      void *arg)
+int ring_open(struct ring *ring, const struct ring_ops *ops, void *arg)
 {
 	int rc;
 
-	*ring = (struct ring){ .carry_out = carry_out, .arg = arg };
+	*ring = (struct ring){ .ops = ops, .arg = arg };
 	sem_init(&ring->doorbell, 0, 0);
 	rc = create_memory(ring);
 	return rc ?: -pthread_create(&ring->thread, NULL, work, ring);

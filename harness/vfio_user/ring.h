@@ -15,10 +15,19 @@
 #include "spec/served.h"
 
 /**
+ * struct ring_ops - called on the ring's thread
+ * @carry_out: one descriptor, a copy, with the data of its slot (in shared memory)
+ * @expire: before it sleeps: end what has lasted too long; ms until something will have, -1: never
+ */
+struct ring_ops {
+	void (*carry_out)(void *arg, struct served_descriptor *descriptor, uint8_t *data);
+	int (*expire)(void *arg);
+};
+
+/**
  * struct ring
  * @fd, @memory: the shared memory, SERVED_MEMORY_SIZE bytes
  * @head: ours; what the shared memory says is for the guest
- * @carry_out: one descriptor, a copy, with the data of its slot (in shared memory)
  */
 struct ring {
 	int fd;
@@ -27,14 +36,12 @@ struct ring {
 	sem_t doorbell;
 	pthread_t thread;
 	bool stop;
-	void (*carry_out)(void *arg, struct served_descriptor *descriptor, uint8_t *data);
+	const struct ring_ops *ops;
 	void *arg;
 };
 
 /** ring_open() - Create the memory, start the thread; 0 or -errno */
-int ring_open(struct ring *ring,
-	      void (*carry_out)(void *arg, struct served_descriptor *descriptor, uint8_t *data),
-	      void *arg);
+int ring_open(struct ring *ring, const struct ring_ops *ops, void *arg);
 void ring_close(struct ring *ring);
 
 /** ring_doorbell() - There is work; any thread */
