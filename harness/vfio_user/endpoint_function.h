@@ -11,7 +11,7 @@
 #include "function.h"
 #include "ring.h"
 
-#define HOLD_MS 2000	/* software may be gone: the rest of the machine waits for a request in flight */
+#define HOLD_MS 2000	/* then it goes on by itself: software may be gone */
 
 /**
  * struct engine_work - what an engine does, while it is held or stalled as well
