@@ -5,6 +5,7 @@
 
 #include "amdvi.h"
 #include "core/fault.h"
+#include "iommufd/amd_nested.h"
 
 static uint64_t control_bits(const struct amd_iommu *iommu)
 {
@@ -110,6 +111,7 @@ static int hw_info(struct hyp_device *device, void *data, uint32_t *len)
 const struct hyp_vendor_ops hyp_amdvi_ops = {
 	.name = "amdvi",
 	.hw_info_type = IOMMU_HW_INFO_TYPE_AMD,
+	.veventq_type = IOMMU_VEVENTQ_TYPE_AMD,
 	.start = start,
 	.stop = stop,
 	.hw_info = hw_info,

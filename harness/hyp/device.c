@@ -58,6 +58,11 @@ static void detach_all(struct hyp_device *device)
 					 device->attachments[device->attachment_count - 1].pasid);
 }
 
+static bool pasid_possible(const struct hyp_device *device, uint32_t pasid)
+{
+	return pasid == HYP_NO_PASID || (device->pdev->pasid && !(pasid >> MAX_PASID_LOG2));
+}
+
 /* IOMMU_HWPT_ALLOC_PASID: PASIDs, and a RID beside them, need page tables made for that. */
 static int pasid_allowed(struct hyp_device *device, uint32_t pasid, const struct hyp_domain *domain)
 {
@@ -69,9 +74,8 @@ static int pasid_allowed(struct hyp_device *device, uint32_t pasid, const struct
 
 		return others && !flagged ? -EINVAL : 0;
 	}
-	if (!device->pdev->pasid)
-		return -EOPNOTSUPP;
-	if (pasid >> MAX_PASID_LOG2 || !flagged)
+	if (!pasid_possible(device, pasid) ||
+	    (!flagged && !FAULT("hyp.pasid-on-any-table", "a PASID gets a page table not made for it")))
 		return -EINVAL;
 	return rid && !(rid->domain->flags & IOMMU_HWPT_ALLOC_PASID) ? -EINVAL : 0;
 }
@@ -116,6 +120,22 @@ int hyp_device_attach_locked(struct hyp_context *context, struct hyp_device *dev
 		return rc;
 	hwpt->object.users++;
 	rc = attach_hwpt(device, pasid, hwpt);
+	hyp_hwpt_put(context, hwpt);
+	return rc;
+}
+
+int hyp_device_change_locked(struct hyp_context *context, struct hyp_device *device,
+			     uint32_t pasid, uint32_t pt_id, bool replace)
+{
+	struct hyp_hwpt *hwpt;
+	int rc = hyp_hwpt_for(context, device, pt_id, &hwpt);
+
+	if (rc)
+		return rc;
+	hwpt->object.users++;
+	if (!!hyp_attachment(device, pasid) != replace && pasid_possible(device, pasid))
+		rc = replace ? -EINVAL : -EBUSY;
+	rc = rc ?: attach_hwpt(device, pasid, hwpt);
 	hyp_hwpt_put(context, hwpt);
 	return rc;
 }
@@ -182,7 +202,6 @@ int hyp_device_bind(struct iommufd *iommufd, uint16_t rid, uint32_t *dev_id)
 	struct hyp_device_object *object; \
 	int rc = -ENOENT; \
 	pthread_mutex_lock(&context->hyp->lock); \
-	hyp_faults_service(context->hyp); \
 	object = hyp_object_get(context, _dev_id, HYP_DEVICE); \
 	if (object) { \
 		struct hyp_device *_device = object->device; \
@@ -236,31 +255,67 @@ int hyp_device_reset(struct iommufd *iommufd, uint32_t dev_id)
 	return WITH_DEVICE(iommufd, dev_id, device, reset(device));
 }
 
-int hyp_get_hw_info(struct hyp_context *context, void *arg)
+static int check_hw_info(const struct iommu_hw_info *cmd)
 {
-	struct iommu_hw_info *cmd = arg;
-	const struct hyp_vendor_ops *vendor = context->hyp->vendor;
-	struct hyp_device_object *object;
-	uint8_t data[256] = {}, zero = 0;
-	uint32_t len = 0;
-	int rc;
-
-	if (cmd->flags || cmd->__reserved[0] || cmd->__reserved[1] || cmd->__reserved[2])
+	if (cmd->flags & ~IOMMU_HW_INFO_FLAG_INPUT_TYPE || cmd->__reserved[0] ||
+	    cmd->__reserved[1] || cmd->__reserved[2])
 		return -EOPNOTSUPP;
-	object = hyp_object_get(context, cmd->dev_id, HYP_DEVICE);
-	if (!object)
-		return -ENOENT;
-	rc = vendor->hw_info ? vendor->hw_info(object->device, data, &len) : 0;
-	if (rc)
-		return rc;
+	return 0;
+}
+
+/* A program that names a type wants that one or none. */
+static bool type_matches(const struct hyp_vendor_ops *vendor, const struct iommu_hw_info *cmd)
+{
+	return !(cmd->flags & IOMMU_HW_INFO_FLAG_INPUT_TYPE) ||
+	       cmd->in_data_type == IOMMU_HW_INFO_TYPE_DEFAULT ||
+	       cmd->in_data_type == vendor->hw_info_type;
+}
+
+static uint64_t capabilities(struct hyp_device *device)
+{
+	const struct hyp_vendor_ops *vendor = device->hyp->vendor;
+	bool dirty = vendor->set_dirty && !device->pdev->no_dirty;
+
+	return (dirty ? IOMMU_HW_CAP_DIRTY_TRACKING : 0) |
+	       (device->pdev->ats ? 0 : IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED);
+}
+
+static int copy_info(const struct iommu_hw_info *cmd, const void *data, uint32_t len)
+{
+	uint8_t zero = 0;
+
 	if (hyp_copy_to_user(cmd->data_uptr, data, cmd->data_len < len ? cmd->data_len : len))
 		return -EFAULT;
 	for (uint64_t i = len; i < cmd->data_len; i++)
 		if (hyp_copy_to_user(cmd->data_uptr + i, &zero, 1))
 			return -EFAULT;
+	return 0;
+}
+
+int hyp_get_hw_info(struct hyp_context *context, void *arg)
+{
+	struct iommu_hw_info *cmd = arg;
+	const struct hyp_vendor_ops *vendor = context->hyp->vendor;
+	struct hyp_device_object *object;
+	uint8_t data[256] = {};
+	uint32_t len = 0;
+	int rc;
+
+	rc = check_hw_info(cmd);
+	if (rc)
+		return rc;
+	object = hyp_object_get(context, cmd->dev_id, HYP_DEVICE);
+	if (!object)
+		return -ENOENT;
+	if (!type_matches(vendor, cmd))
+		return -EOPNOTSUPP;
+	rc = vendor->hw_info ? vendor->hw_info(object->device, data, &len) : 0;
+	rc = rc ?: copy_info(cmd, data, len);
+	if (rc)
+		return rc;
 	cmd->data_len = len;
 	cmd->out_data_type = len ? vendor->hw_info_type : IOMMU_HW_INFO_TYPE_NONE;
 	cmd->out_max_pasid_log2 = object->device->pdev->pasid ? MAX_PASID_LOG2 : 0;
-	cmd->out_capabilities = vendor->set_dirty ? IOMMU_HW_CAP_DIRTY_TRACKING : 0;
+	cmd->out_capabilities = capabilities(object->device);
 	return 0;
 }

@@ -13,6 +13,13 @@
 #define ENTRIES_MAX (1u << 19)
 #define ENTRY_LEN_MAX 4096
 
+struct hyp_geometry hyp_geometry(struct hyp_domain *domain)
+{
+	if (domain->hyp->vendor->geometry)
+		return domain->hyp->vendor->geometry(domain);
+	return (struct hyp_geometry){ 0, UINT64_MAX, 4096 };
+}
+
 static void hwpt_destroy(struct hyp_context *context, struct hyp_object *object)
 {
 	struct hyp_hwpt *hwpt = hyp_container(object, struct hyp_hwpt, object);
@@ -286,87 +293,4 @@ int hyp_hwpt_invalidate(struct hyp_context *context, void *arg)
 		rc = 0;
 	cmd->entry_num = num;
 	return rc;
-}
-
-static struct hyp_hwpt *dirty_hwpt(struct hyp_context *context, uint32_t id)
-{
-	return hyp_object_get(context, id, HYP_HWPT_PAGING);
-}
-
-int hyp_hwpt_set_dirty(struct hyp_context *context, void *arg)
-{
-	struct iommu_hwpt_set_dirty_tracking *cmd = arg;
-	struct hyp_hwpt *hwpt = dirty_hwpt(context, cmd->hwpt_id);
-	bool on = cmd->flags & IOMMU_HWPT_DIRTY_TRACKING_ENABLE;
-	int rc;
-
-	if (cmd->flags & ~IOMMU_HWPT_DIRTY_TRACKING_ENABLE || cmd->__reserved)
-		return -EOPNOTSUPP;
-	if (!hwpt)
-		return -ENOENT;
-	if (!(hwpt->domain->flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING) ||
-	    !context->hyp->vendor->set_dirty)
-		return -EOPNOTSUPP;
-	rc = context->hyp->vendor->set_dirty(hwpt->domain, on);
-	if (!rc)
-		hwpt->domain->dirty_tracking = on;
-	return rc;
-}
-
-/** struct bitmap - the user's bitmap of a range, as a receiver of dirty pages */
-struct bitmap {
-	struct hyp_dirty dirty;
-	uint64_t iova;
-	uint64_t length;
-	uint64_t page_size;
-	uint64_t data;
-	int error;
-};
-
-static void bitmap_set(struct bitmap *bitmap, uint64_t bit)
-{
-	uint64_t at = bitmap->data + bit / 64 * 8, word;
-
-	if (hyp_copy_from_user(&word, at, 8)) {
-		bitmap->error = -EFAULT;
-		return;
-	}
-	word |= 1ULL << bit % 64;
-	if (hyp_copy_to_user(at, &word, 8))
-		bitmap->error = -EFAULT;
-}
-
-static void bitmap_page(struct hyp_dirty *dirty, uint64_t iova, uint64_t len)
-{
-	struct bitmap *bitmap = hyp_container(dirty, struct bitmap, dirty);
-	uint64_t first = iova > bitmap->iova ? iova - bitmap->iova : 0;
-	uint64_t last = iova + len - 1 - bitmap->iova;
-
-	if (last >= bitmap->length)
-		last = bitmap->length - 1;
-	for (uint64_t bit = first / bitmap->page_size; bit <= last / bitmap->page_size; bit++)
-		bitmap_set(bitmap, bit);
-}
-
-int hyp_hwpt_get_dirty(struct hyp_context *context, void *arg)
-{
-	struct iommu_hwpt_get_dirty_bitmap *cmd = arg;
-	struct hyp_hwpt *hwpt = dirty_hwpt(context, cmd->hwpt_id);
-	struct bitmap bitmap = {
-		.dirty.page = bitmap_page, .iova = cmd->iova, .length = cmd->length,
-		.page_size = cmd->page_size, .data = cmd->data,
-	};
-	int rc;
-
-	if (cmd->flags & ~IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR || cmd->__reserved)
-		return -EOPNOTSUPP;
-	if (!hwpt)
-		return -ENOENT;
-	if (!hwpt->domain->dirty_tracking || !cmd->length || !cmd->page_size ||
-	    cmd->page_size & (cmd->page_size - 1) || cmd->page_size < 4096 ||
-	    (cmd->iova | cmd->length) & (cmd->page_size - 1))
-		return -EINVAL;
-	rc = context->hyp->vendor->read_dirty(hwpt->domain, cmd->iova, cmd->length, cmd->flags,
-					      &bitmap.dirty);
-	return rc ?: bitmap.error;
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #include "iommufd/iommufd.h"
 #include "object.h"
@@ -41,6 +40,7 @@ struct hyp *hyp_create(struct platform *platform, const struct hyp_vendor_ops *v
 
 void hyp_destroy(struct hyp *hyp)
 {
+	hyp_contexts_reap(hyp, true);
 	hyp->vendor->stop(hyp);
 	hyp->platform->interrupt = NULL;
 	pages_fini(&hyp->pages);
@@ -54,24 +54,21 @@ static int context_ioctl(struct iommufd *iommufd, unsigned long request, void *a
 	return hyp_ioctl(iommufd->priv, request, arg);
 }
 
-/* Registers are no memory here: hyp_viommu_mmio() is how a guest reaches them. */
 static void *context_mmap(struct iommufd *iommufd, void *addr, size_t length, int prot, int flags,
 			  off_t offset)
 {
-	errno = ENXIO;
-	return MAP_FAILED;
+	return hyp_mmap(iommufd->priv, addr, length, prot, flags, offset);
 }
 
+/* What is still open of it keeps it: it goes when that is closed (hyp_contexts_reap()). */
 static void context_close(struct iommufd *iommufd)
 {
-	struct hyp_context *context = iommufd->priv, **link;
+	struct hyp_context *context = iommufd->priv;
 	struct hyp *hyp = context->hyp;
 
 	pthread_mutex_lock(&hyp->lock);
-	for (link = &hyp->contexts; *link != context; link = &(*link)->next)
-		;
-	*link = context->next;
-	hyp_context_destroy(context);
+	context->closed = true;
+	hyp_contexts_reap(hyp, false);
 	pthread_mutex_unlock(&hyp->lock);
 	iommufd->priv = NULL;
 }
@@ -102,7 +99,7 @@ bool hyp_service(struct hyp *hyp, unsigned int bound)
 	bool more = true;
 
 	pthread_mutex_lock(&hyp->lock);
-	hyp_faults_service(hyp);
+	hyp_contexts_reap(hyp, false);
 	while (more && bound--)
 		more = hyp->platform->ops->relax(hyp->platform);
 	pthread_mutex_unlock(&hyp->lock);

@@ -88,6 +88,7 @@ struct hyp_vdevice {
  * @iommu: number of the physical one
  * @vdevices: list of those in it
  * @mmio_length: bytes of guest-visible registers that the vendor serves, 0: none
+ * @pages, @pages_offset, @pages_length: a file of memory that user space may map; length 0: none
  * @priv: the vendor's
  */
 struct hyp_viommu {
@@ -100,6 +101,9 @@ struct hyp_viommu {
 	struct hyp_vdevice *vdevices;
 	uint64_t mmio_offset;
 	uint64_t mmio_length;
+	int pages;
+	uint64_t pages_offset;
+	uint64_t pages_length;
 	void *priv;
 };
 
@@ -123,17 +127,27 @@ struct hyp_dirty {
 	void (*page)(struct hyp_dirty *dirty, uint64_t iova, uint64_t len);
 };
 
+/** struct hyp_geometry - IOVAs [@first, @last] in pages of @page bytes at least */
+struct hyp_geometry {
+	uint64_t first;
+	uint64_t last;
+	uint64_t page;
+};
+
 /**
  * struct hyp_vendor_ops - one vendor's logic. Functions return 0 or -errno; NULL: EOPNOTSUPP.
+ * @veventq_type: of its own, beside those of enum iommu_veventq_type
  * @start: bring all IOMMUs up with every device blocked. @stop: the reverse.
  * @hw_info: vendor struct of IOMMU_GET_HW_INFO to @data (room for 256 bytes), length to *@len
  * @paging_alloc: @flags: IOMMU_HWPT_ALLOC_NEST_PARENT, _DIRTY_TRACKING, _PASID, checked here
  * @paging_data: user data for a paging domain, copied and zero-extended: is it acceptable?
  * @nested_alloc: on @parent, through @viommu unless NULL. @data: user data, already copied and
  *	zero-extended to @len bytes at least
+ * @geometry: of a paging domain; NULL: every IOVA, 4096
  * @map: [@iova, +@len) to @pa, IOMMU_IOAS_MAP_READABLE | _WRITEABLE; what hardware caches of
  *	absent entries (CM, NpCache) is dropped
  * @unmap: returns when nothing uses the range any more, nested users and ATCs included
+ * @frame: number of the page behind @iova, consecutive where memory is; NULL: as its pa says
  * @attach: to @domain in place of @old (NULL: blocked). A failure leaves @old in force.
  * @detach: to blocked
  * @invalidate: of the nested @domain, or of @viommu (the other is NULL). @entries: user memory of
@@ -146,11 +160,13 @@ struct hyp_dirty {
  * @set_dirty, @read_dirty: dirty tracking of a paging domain; @flags: IOMMU_HWPT_GET_DIRTY_*
  * @interrupt: an MSI of an IOMMU arrived
  * @ioctl: an ioctl that is the vendor's own, under the lock; @arg is its user address
+ * @service: before any ioctl of the context, under the lock
  * @page_response: software's answer to a page request; @code as PCIe has it
  */
 struct hyp_vendor_ops {
 	const char *name;
 	uint32_t hw_info_type;
+	uint32_t veventq_type;
 	int (*start)(struct hyp *hyp);
 	void (*stop)(struct hyp *hyp);
 	int (*hw_info)(struct hyp_device *device, void *data, uint32_t *len);
@@ -160,9 +176,11 @@ struct hyp_vendor_ops {
 			    struct hyp_viommu *viommu, uint32_t flags, uint32_t type,
 			    const void *data, uint32_t len, struct hyp_domain **domain);
 	void (*domain_free)(struct hyp_domain *domain);
+	struct hyp_geometry (*geometry)(struct hyp_domain *domain);
 	int (*map)(struct hyp_domain *domain, uint64_t iova, uint64_t pa, uint64_t len,
 		   uint32_t prot);
 	int (*unmap)(struct hyp_domain *domain, uint64_t iova, uint64_t len);
+	uint64_t (*frame)(struct hyp_domain *domain, uint64_t iova);
 	int (*attach)(struct hyp_device *device, uint32_t pasid, struct hyp_domain *domain,
 		      struct hyp_domain *old);
 	void (*detach)(struct hyp_device *device, uint32_t pasid, struct hyp_domain *old);
@@ -184,6 +202,7 @@ struct hyp_vendor_ops {
 	int (*page_response)(struct hyp_device *device, uint32_t pasid, uint32_t group,
 			     uint32_t code);
 	int (*ioctl)(struct hyp_context *context, unsigned long request, uint64_t arg);
+	void (*service)(struct hyp_context *context);
 };
 
 extern const struct hyp_vendor_ops hyp_vtd_ops, hyp_amdvi_ops, hyp_smmuv3_ops;
@@ -238,6 +257,10 @@ int hyp_viommu_mmio(struct iommufd *iommufd, uint64_t mmap_offset, uint64_t offs
 		    unsigned int size, bool write, uint64_t *value);
 
 /* For vendors */
+
+/** hyp_pages_alloc() - Memory that a vIOMMU shares with user space; it starts with @data */
+int hyp_pages_alloc(struct hyp_viommu *viommu, unsigned int count, const void *data, size_t len);
+void hyp_pages_free(struct hyp_viommu *viommu);
 
 /** hyp_copy_from_user() - -EFAULT where the address is bad */
 int hyp_copy_from_user(void *to, uint64_t from, size_t len);

@@ -1,52 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "iommufd_test.h"
 #include "mock.h"
-#include "object.h"
-
-#define WORDS MOCK_NESTED_DOMAIN_IOTLB_NUM
-#define IOPF_LAST true
-
-/** struct mock_area - a mapping of a mock page table */
-struct mock_area {
-	uint64_t iova;
-	uint64_t len;
-	uint64_t pa;
-	struct mock_area *next;
-};
-
-struct mock_domain {
-	struct hyp_domain base;
-	struct mock_area *areas;
-	uint32_t iotlb[WORDS];
-};
-
-/** struct mock_device - @cache: words that invalidations through a vIOMMU set to 0 */
-struct mock_device {
-	struct hyp_device device;
-	struct platform_device pdev;
-	uint32_t flags;
-	uint32_t cache[MOCK_DEV_CACHE_NUM];
-};
-
-/** struct mock_stdev - the object that the tests attach and destroy the device with */
-struct mock_stdev {
-	struct hyp_object object;
-	struct mock_device *device;
-};
-
-static struct mock_domain *domain_of(struct hyp_domain *domain)
-{
-	return hyp_container(domain, struct mock_domain, base);
-}
-
-static struct mock_device *device_of(struct hyp_device *device)
-{
-	return hyp_container(device, struct mock_device, device);
-}
+#include "mock_vendor.h"
 
 static int mock_start(struct hyp *hyp)
 {
@@ -79,7 +39,7 @@ static int domain_new(struct hyp_domain **domain)
 static int mock_paging_alloc(struct hyp_device *device, uint32_t flags, struct hyp_domain **domain)
 {
 	if (flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING &&
-	    device_of(device)->flags & MOCK_FLAGS_DEVICE_NO_DIRTY)
+	    mock_device_of(device)->flags & MOCK_FLAGS_DEVICE_NO_DIRTY)
 		return -EOPNOTSUPP;
 	return domain_new(domain);
 }
@@ -88,7 +48,10 @@ static int mock_paging_data(uint32_t type, const void *data, uint32_t len)
 {
 	if (type != IOMMU_HWPT_DATA_SELFTEST)
 		return -EOPNOTSUPP;
-	return len < sizeof(uint32_t) || len > sizeof(struct iommu_hwpt_selftest) ? -EINVAL : 0;
+	if (len < sizeof(uint32_t) || len > sizeof(struct iommu_hwpt_selftest))
+		return -EINVAL;
+	return ((const struct iommu_hwpt_selftest *)data)->pagetable_type > MOCK_IOMMUPT_HUGE ?
+	       -EOPNOTSUPP : 0;
 }
 
 static int mock_nested_alloc(struct hyp_device *device, struct hyp_domain *parent,
@@ -99,46 +62,58 @@ static int mock_nested_alloc(struct hyp_device *device, struct hyp_domain *paren
 	int rc = mock_paging_data(type, data, len);
 
 	rc = rc ?: domain_new(domain);
-	for (int i = 0; !rc && i < WORDS; i++)
-		domain_of(*domain)->iotlb[i] = config->iotlb;
+	for (int i = 0; !rc && i < MOCK_WORDS; i++)
+		mock_domain_of(*domain)->iotlb[i] = config->iotlb;
 	return rc;
+}
+
+static void area_free(struct mock_area *area)
+{
+	free(area->pages);
+	free(area->dirty);
+	free(area);
 }
 
 static void mock_domain_free(struct hyp_domain *domain)
 {
-	struct mock_domain *mock = domain_of(domain);
+	struct mock_domain *mock = mock_domain_of(domain);
 
 	while (mock->areas) {
 		struct mock_area *area = mock->areas;
 
 		mock->areas = area->next;
-		free(area);
+		area_free(area);
 	}
 	free(mock);
+}
+
+static struct hyp_geometry mock_geometry(struct hyp_domain *domain)
+{
+	return (struct hyp_geometry){ MOCK_APERTURE_START, MOCK_APERTURE_LAST, MOCK_GRANULE };
 }
 
 static int mock_map(struct hyp_domain *domain, uint64_t iova, uint64_t pa, uint64_t len,
 		    uint32_t prot)
 {
-	struct mock_area *area;
-	uint8_t byte;
+	struct mock_area *area = malloc(sizeof(*area));
 
-	if (iova < MOCK_APERTURE_START || iova + len - 1 > MOCK_APERTURE_LAST)
-		return -EINVAL;
-	for (uint64_t at = 0; at < len; at += 4096)
-		if (hyp_copy_from_user(&byte, pa + at, 1))
-			return -EFAULT;
-	area = malloc(sizeof(*area));
 	if (!area)
 		return -ENOMEM;
-	*area = (struct mock_area){ iova, len, pa, domain_of(domain)->areas };
-	domain_of(domain)->areas = area;
+	*area = (struct mock_area){ .iova = iova, .len = len, .pa = pa,
+				    .next = mock_domain_of(domain)->areas };
+	area->pages = mock_pages_find(pa, len);
+	area->dirty = calloc(1, len / MOCK_GRANULE + 1);
+	if (!area->pages || !area->dirty) {
+		area_free(area);
+		return -EFAULT;
+	}
+	mock_domain_of(domain)->areas = area;
 	return 0;
 }
 
 static int mock_unmap(struct hyp_domain *domain, uint64_t iova, uint64_t len)
 {
-	struct mock_area **link = &domain_of(domain)->areas;
+	struct mock_area **link = &mock_domain_of(domain)->areas;
 
 	while (*link && (*link)->iova != iova)
 		link = &(*link)->next;
@@ -146,9 +121,26 @@ static int mock_unmap(struct hyp_domain *domain, uint64_t iova, uint64_t len)
 		struct mock_area *area = *link;
 
 		*link = area->next;
-		free(area);
+		area_free(area);
 	}
 	return 0;
+}
+
+struct mock_area *mock_area_at(struct mock_domain *domain, uint64_t iova)
+{
+	struct mock_area *area = domain->areas;
+
+	while (area && iova - area->iova >= area->len)
+		area = area->next;
+	return area;
+}
+
+static uint64_t mock_frame(struct hyp_domain *domain, uint64_t iova)
+{
+	const struct mock_area *area = mock_area_at(mock_domain_of(domain), iova);
+	uint64_t at = area->pa + (iova - area->iova);
+
+	return area->pages[at / MOCK_PAGE - area->pa / MOCK_PAGE].frame;
 }
 
 /* struct iommu_vdevice_alloc: a vIOMMU's page table needs to know the device by a virtual id. */
@@ -156,7 +148,7 @@ static int mock_attach(struct hyp_device *device, uint32_t pasid, struct hyp_dom
 		       struct hyp_domain *old)
 {
 	if (domain->flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING &&
-	    device_of(device)->flags & MOCK_FLAGS_DEVICE_NO_DIRTY)
+	    mock_device_of(device)->flags & MOCK_FLAGS_DEVICE_NO_DIRTY)
 		return -EINVAL;
 	if (domain->viommu && (!device->vdevice || device->vdevice->viommu != domain->viommu))
 		return -ENOENT;
@@ -172,10 +164,10 @@ static int drop_words(uint32_t *words, uint32_t flags, uint32_t index)
 {
 	if (flags & ~IOMMU_TEST_INVALIDATE_FLAG_ALL)
 		return -EOPNOTSUPP;
-	if (index >= WORDS)
+	if (index >= MOCK_WORDS)
 		return -EINVAL;
 	if (flags & IOMMU_TEST_INVALIDATE_FLAG_ALL)
-		memset(words, 0, WORDS * sizeof(*words));
+		memset(words, 0, MOCK_WORDS * sizeof(*words));
 	else
 		words[index] = 0;
 	return 0;
@@ -187,60 +179,142 @@ static int nested_entry(struct hyp_domain *domain, uint64_t at)
 
 	if (hyp_copy_from_user(&entry, at, sizeof(entry)))
 		return -EFAULT;
-	return drop_words(domain_of(domain)->iotlb, entry.flags, entry.iotlb_id);
+	return drop_words(mock_domain_of(domain)->iotlb, entry.flags, entry.iotlb_id);
 }
 
-static int viommu_entry(struct hyp_viommu *viommu, uint64_t at)
+static int viommu_entry(struct hyp_viommu *viommu,
+			const struct iommu_viommu_invalidate_selftest *entry)
 {
-	struct iommu_viommu_invalidate_selftest entry;
-	struct hyp_vdevice *vdevice;
+	struct hyp_vdevice *vdevice = hyp_vdevice_find(viommu, entry->vdev_id);
 
-	if (hyp_copy_from_user(&entry, at, sizeof(entry)))
-		return -EFAULT;
-	vdevice = hyp_vdevice_find(viommu, entry.vdev_id);
 	if (!vdevice)
-		return entry.flags & ~IOMMU_TEST_INVALIDATE_FLAG_ALL ? -EOPNOTSUPP : -EINVAL;
-	return drop_words(device_of(vdevice->device)->cache, entry.flags, entry.cache_id);
+		return entry->flags & ~IOMMU_TEST_INVALIDATE_FLAG_ALL ? -EOPNOTSUPP : -EINVAL;
+	return drop_words(mock_device_of(vdevice->device)->cache, entry->flags, entry->cache_id);
+}
+
+static int invalidate_nested(struct hyp_domain *domain, uint64_t entries, uint32_t entry_len,
+			     uint32_t count, uint32_t *num)
+{
+	int rc = entry_len == sizeof(struct iommu_hwpt_invalidate_selftest) ? 0 : -EINVAL;
+
+	while (!rc && *num < count) {
+		rc = nested_entry(domain, entries + (uint64_t)*num * entry_len);
+		*num += !rc;
+	}
+	return rc;
+}
+
+/* An entry of an older or newer program: what it lacks is 0, what it has more must be. */
+static int copy_entry(void *to, size_t size, uint64_t from, uint32_t len)
+{
+	uint8_t byte;
+
+	for (uint64_t at = size; at < len; at++)
+		if (hyp_copy_from_user(&byte, from + at, 1))
+			return -EFAULT;
+		else if (byte)
+			return -E2BIG;
+	return hyp_copy_from_user(to, from, len < size ? len : size);
+}
+
+/* All of the array is there and makes sense before anything is done. */
+static int invalidate_viommu(struct hyp_viommu *viommu, uint64_t entries, uint32_t entry_len,
+			     uint32_t count, uint32_t *num)
+{
+	const size_t size = sizeof(struct iommu_viommu_invalidate_selftest);
+	struct iommu_viommu_invalidate_selftest *copy;
+	int rc = 0;
+
+	if (entry_len < offsetof(struct iommu_viommu_invalidate_selftest, cache_id))
+		return -EINVAL;
+	copy = calloc(count, size);
+	if (!copy)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < count && !rc; i++)
+		rc = copy_entry(&copy[i], size, entries + (uint64_t)i * entry_len, entry_len);
+	while (!rc && *num < count) {
+		rc = viommu_entry(viommu, &copy[*num]);
+		*num += !rc;
+	}
+	free(copy);
+	return rc;
 }
 
 static int mock_invalidate(struct hyp_domain *domain, struct hyp_viommu *viommu, uint32_t type,
 			   uint64_t entries, uint32_t entry_len, uint32_t *num)
 {
-	uint32_t size = domain ? sizeof(struct iommu_hwpt_invalidate_selftest) :
-			sizeof(struct iommu_viommu_invalidate_selftest);
 	uint32_t count = *num;
-	int rc = 0;
 
 	*num = 0;
 	if (type != IOMMU_HWPT_INVALIDATE_DATA_SELFTEST)
 		return -EOPNOTSUPP;
 	if (!count)
 		return 0;
-	if (entry_len != size)
-		return -EINVAL;
-	while (*num < count) {
-		uint64_t at = entries + (uint64_t)*num * entry_len;
-
-		rc = domain ? nested_entry(domain, at) : viommu_entry(viommu, at);
-		if (rc)
-			return rc;
-		++*num;
-	}
-	return 0;
+	return domain ? invalidate_nested(domain, entries, entry_len, count, num) :
+			invalidate_viommu(viommu, entries, entry_len, count, num);
 }
 
-/* Loops the data back; there is nothing to map, so no offset and no length are given. */
+/** struct mock_viommu - @queues: by index */
+struct mock_viommu {
+	struct hyp_hw_queue *queues[IOMMU_TEST_HW_QUEUE_MAX];
+};
+
+#define VIOMMU_DATA_MIN offsetof(struct iommu_viommu_selftest, out_mmap_offset)
+#define VIOMMU_PAGES 2
+
+/* Loops the data back, and shows it in pages that user space can map. */
 static int mock_viommu_alloc(struct hyp_viommu *viommu, struct hyp_device *device, void *data,
 			     uint32_t len)
 {
 	struct iommu_viommu_selftest *loop = data;
+	int rc;
 
 	if (viommu->type != IOMMU_VIOMMU_TYPE_SELFTEST)
 		return -EOPNOTSUPP;
-	if (len && len != sizeof(*loop))
+	if (len && (len < VIOMMU_DATA_MIN || len > sizeof(*loop)))
 		return -EINVAL;
+	viommu->priv = calloc(1, sizeof(struct mock_viommu));
+	if (!viommu->priv)
+		return -ENOMEM;
+	rc = len ? hyp_pages_alloc(viommu, VIOMMU_PAGES, &loop->in_data, sizeof(loop->in_data)) : 0;
+	if (rc) {
+		free(viommu->priv);
+		return rc;
+	}
 	loop->out_data = loop->in_data;
+	loop->out_mmap_offset = viommu->pages_offset;
+	loop->out_mmap_length = viommu->pages_length;
 	return 0;
+}
+
+static void mock_viommu_free(struct hyp_viommu *viommu)
+{
+	hyp_pages_free(viommu);
+	free(viommu->priv);
+}
+
+/* Each index needs the one before. */
+static int mock_hw_queue_alloc(struct hyp_hw_queue *queue)
+{
+	struct mock_viommu *viommu = queue->viommu->priv;
+
+	if (queue->type != IOMMU_HW_QUEUE_TYPE_SELFTEST)
+		return -EOPNOTSUPP;
+	if (queue->index >= IOMMU_TEST_HW_QUEUE_MAX)
+		return -EINVAL;
+	if (viommu->queues[queue->index])
+		return -EEXIST;
+	if (queue->index && !viommu->queues[queue->index - 1])
+		return -EIO;
+	viommu->queues[queue->index] = queue;
+	return 0;
+}
+
+static void mock_hw_queue_free(struct hyp_hw_queue *queue)
+{
+	struct mock_viommu *viommu = queue->viommu->priv;
+
+	viommu->queues[queue->index] = NULL;
 }
 
 static int mock_page_response(struct hyp_device *device, uint32_t pasid, uint32_t group,
@@ -249,239 +323,41 @@ static int mock_page_response(struct hyp_device *device, uint32_t pasid, uint32_
 	return 0;
 }
 
+/* Tracking starts clean. */
 static int mock_set_dirty(struct hyp_domain *domain, bool on)
 {
+	if (on && !domain->dirty_tracking)
+		for (struct mock_area *area = mock_domain_of(domain)->areas; area; area = area->next)
+			memset(area->dirty, 0, area->len / MOCK_GRANULE);
 	return 0;
 }
 
-/* Nothing here writes by itself: no page is ever dirty. */
+static void read_area(struct mock_area *area, uint64_t first, uint64_t last, uint32_t flags,
+		      struct hyp_dirty *dirty)
+{
+	for (uint64_t i = 0; i < area->len / MOCK_GRANULE; i++) {
+		uint64_t at = area->iova + i * MOCK_GRANULE;
+
+		if (at + MOCK_GRANULE - 1 < first || at > last || !area->dirty[i])
+			continue;
+		dirty->page(dirty, at, MOCK_GRANULE);
+		if (!(flags & IOMMU_HWPT_GET_DIRTY_BITMAP_NO_CLEAR))
+			area->dirty[i] = 0;
+	}
+}
+
 static int mock_read_dirty(struct hyp_domain *domain, uint64_t iova, uint64_t len, uint32_t flags,
 			   struct hyp_dirty *dirty)
 {
+	for (struct mock_area *area = mock_domain_of(domain)->areas; area; area = area->next)
+		read_area(area, iova, iova + len - 1, flags, dirty);
 	return 0;
-}
-
-/* ---- IOMMU_TEST_CMD */
-
-static void stdev_destroy(struct hyp_context *context, struct hyp_object *object)
-{
-	struct mock_stdev *stdev = hyp_container(object, struct mock_stdev, object);
-
-	hyp_device_release(&stdev->device->device);
-	free(stdev->device);
-	free(stdev);
-}
-
-/* The ids come in the order in which the kernel hands them out: test object, device, page table. */
-static int test_device(struct hyp_context *context, struct iommu_test_cmd *cmd, uint32_t flags)
-{
-	struct mock_stdev *stdev;
-	struct mock_device *device;
-	int rc;
-
-	if (flags & ~(MOCK_FLAGS_DEVICE_NO_DIRTY | MOCK_FLAGS_DEVICE_PASID))
-		return -EINVAL;
-	stdev = hyp_object_new(context, sizeof(*stdev), HYP_SELFTEST);
-	device = calloc(1, sizeof(*device));
-	if (!stdev || !device) {
-		free(device);
-		if (stdev)
-			hyp_object_drop(context, stdev);
-		return -ENOMEM;
-	}
-	stdev->object.destroy = stdev_destroy;
-	stdev->device = device;
-	device->flags = flags;
-	device->pdev.pasid = flags & MOCK_FLAGS_DEVICE_PASID;
-	device->device.hyp = context->hyp;
-	device->device.pdev = &device->pdev;
-	for (int i = 0; i < MOCK_DEV_CACHE_NUM; i++)
-		device->cache[i] = IOMMU_TEST_DEV_CACHE_DEFAULT;
-	rc = hyp_device_adopt(context, &device->device);
-	rc = rc ?: hyp_device_attach_locked(context, &device->device, HYP_NO_PASID, cmd->id);
-	if (rc) {
-		hyp_object_destroy(context, stdev->object.id);
-		return rc;
-	}
-	cmd->mock_domain_flags.out_stdev_id = stdev->object.id;
-	cmd->mock_domain_flags.out_idev_id = device->device.id;
-	cmd->mock_domain_flags.out_hwpt_id = hyp_attachment(&device->device, HYP_NO_PASID)->hwpt_id;
-	return 0;
-}
-
-static struct hyp_device *stdev_device(struct hyp_context *context, uint32_t id)
-{
-	struct mock_stdev *stdev = hyp_object_get(context, id, HYP_SELFTEST);
-
-	return stdev ? &stdev->device->device : NULL;
-}
-
-static int test_replace(struct hyp_context *context, struct iommu_test_cmd *cmd)
-{
-	struct hyp_device *device = stdev_device(context, cmd->id);
-	int rc;
-
-	if (!device)
-		return -ENOENT;
-	rc = hyp_device_attach_locked(context, device, HYP_NO_PASID,
-				      cmd->mock_domain_replace.pt_id);
-	if (!rc)
-		cmd->mock_domain_replace.pt_id = hyp_attachment(device, HYP_NO_PASID)->hwpt_id;
-	return rc;
-}
-
-static int test_pasid_attach(struct hyp_context *context, struct iommu_test_cmd *cmd, bool replace)
-{
-	struct hyp_device *device = stdev_device(context, cmd->id);
-	bool attached;
-
-	if (!device)
-		return -ENOENT;
-	attached = hyp_attachment(device, cmd->pasid_attach.pasid);
-	if (attached != replace)
-		return replace ? -EINVAL : -EBUSY;
-	return hyp_device_attach_locked(context, device, cmd->pasid_attach.pasid,
-					cmd->pasid_attach.pt_id);
-}
-
-static int test_pasid_check(struct hyp_context *context, const struct iommu_test_cmd *cmd)
-{
-	struct hyp_device *device = stdev_device(context, cmd->id);
-	struct hyp_attachment *attachment;
-
-	if (!device)
-		return -ENOENT;
-	attachment = hyp_attachment(device, cmd->pasid_check.pasid);
-	return (attachment ? attachment->hwpt_id : 0) == cmd->pasid_check.hwpt_id ? 0 : -EINVAL;
-}
-
-static int test_check_map(struct hyp_context *context, const struct iommu_test_cmd *cmd)
-{
-	struct hyp_hwpt *hwpt = hyp_object_get(context, cmd->id, HYP_HWPT_PAGING);
-	uint64_t iova = cmd->check_map.iova, last = iova + cmd->check_map.length - 1;
-
-	if (!hwpt)
-		return -EINVAL;
-	while (iova - 1 != last) {
-		struct mock_area *area = domain_of(hwpt->domain)->areas;
-
-		while (area && iova - area->iova >= area->len)
-			area = area->next;
-		if (!area || area->pa + (iova - area->iova) !=
-			     cmd->check_map.uptr + (iova - cmd->check_map.iova))
-			return -EINVAL;
-		iova = area->iova + area->len - 1 < last ? area->iova + area->len : last + 1;
-	}
-	return 0;
-}
-
-static int test_check_iotlb(struct hyp_context *context, const struct iommu_test_cmd *cmd)
-{
-	struct hyp_hwpt *hwpt = hyp_object_get(context, cmd->id, HYP_HWPT_NESTED);
-
-	if (!hwpt || cmd->check_iotlb.id >= WORDS)
-		return -EINVAL;
-	return domain_of(hwpt->domain)->iotlb[cmd->check_iotlb.id] == cmd->check_iotlb.iotlb ?
-	       0 : -EINVAL;
-}
-
-static int test_check_cache(struct hyp_context *context, const struct iommu_test_cmd *cmd)
-{
-	struct hyp_device_object *object = hyp_object_get(context, cmd->id, HYP_DEVICE);
-
-	if (!object)
-		return -ENOENT;
-	if (cmd->check_dev_cache.id >= MOCK_DEV_CACHE_NUM)
-		return -EINVAL;
-	return device_of(object->device)->cache[cmd->check_dev_cache.id] ==
-	       cmd->check_dev_cache.cache ? 0 : -EINVAL;
-}
-
-static int test_vevent(struct hyp_context *context, const struct iommu_test_cmd *cmd)
-{
-	struct hyp_device_object *object =
-		hyp_object_get(context, cmd->trigger_vevent.dev_id, HYP_DEVICE);
-	struct hyp_attachment *attachment;
-	struct iommu_viommu_event_selftest event;
-
-	if (!object)
-		return -ENOENT;
-	attachment = hyp_attachment(object->device, HYP_NO_PASID);
-	if (!attachment || !attachment->domain->viommu || !object->device->vdevice)
-		return -ENOENT;
-	event.virt_id = object->device->vdevice->virt_id;
-	return hyp_report_event(attachment->domain->viommu, IOMMU_VEVENTQ_TYPE_SELFTEST, &event,
-				sizeof(event));
-}
-
-static int test_iopf(struct hyp_context *context, const struct iommu_test_cmd *cmd)
-{
-	struct hyp_device_object *object =
-		hyp_object_get(context, cmd->trigger_iopf.dev_id, HYP_DEVICE);
-
-	if (!object)
-		return -ENOENT;
-	hyp_report_fault(object->device, cmd->trigger_iopf.pasid ?: HYP_NO_PASID,
-			 cmd->trigger_iopf.addr, cmd->trigger_iopf.perm,
-			 cmd->trigger_iopf.grpid, IOPF_LAST);
-	return 0;
-}
-
-static int test_pasid_detach(struct hyp_context *context, const struct iommu_test_cmd *cmd)
-{
-	struct hyp_device *device = stdev_device(context, cmd->id);
-
-	return device ? hyp_device_detach_locked(device, cmd->pasid_detach.pasid) : -ENOENT;
-}
-
-static int mock_test(struct hyp_context *context, struct iommu_test_cmd *cmd)
-{
-	switch (cmd->op) {
-	case IOMMU_TEST_OP_MOCK_DOMAIN:
-		return test_device(context, cmd, 0);
-	case IOMMU_TEST_OP_MOCK_DOMAIN_FLAGS:
-		return test_device(context, cmd, cmd->mock_domain_flags.dev_flags);
-	case IOMMU_TEST_OP_MOCK_DOMAIN_REPLACE:
-		return test_replace(context, cmd);
-	case IOMMU_TEST_OP_PASID_ATTACH:
-		return test_pasid_attach(context, cmd, false);
-	case IOMMU_TEST_OP_PASID_REPLACE:
-		return test_pasid_attach(context, cmd, true);
-	case IOMMU_TEST_OP_PASID_DETACH:
-		return test_pasid_detach(context, cmd);
-	case IOMMU_TEST_OP_PASID_CHECK_HWPT:
-		return test_pasid_check(context, cmd);
-	case IOMMU_TEST_OP_MD_CHECK_MAP:
-		return test_check_map(context, cmd);
-	case IOMMU_TEST_OP_MD_CHECK_IOTLB:
-		return test_check_iotlb(context, cmd);
-	case IOMMU_TEST_OP_DEV_CHECK_CACHE:
-		return test_check_cache(context, cmd);
-	case IOMMU_TEST_OP_TRIGGER_VEVENT:
-		return test_vevent(context, cmd);
-	case IOMMU_TEST_OP_TRIGGER_IOPF:
-		return test_iopf(context, cmd);
-	default:
-		return -EOPNOTSUPP;
-	}
-}
-
-static int mock_ioctl(struct hyp_context *context, unsigned long request, uint64_t arg)
-{
-	struct iommu_test_cmd cmd;
-	int rc;
-
-	if (request != IOMMU_TEST_CMD)
-		return -ENOTTY;
-	if (hyp_copy_from_user(&cmd, arg, sizeof(cmd)))
-		return -EFAULT;
-	rc = mock_test(context, &cmd);
-	return rc ?: hyp_copy_to_user(arg, &cmd, sizeof(cmd));
 }
 
 static const struct hyp_vendor_ops mock_ops = {
 	.name = "mock",
 	.hw_info_type = IOMMU_HW_INFO_TYPE_SELFTEST,
+	.veventq_type = IOMMU_VEVENTQ_TYPE_SELFTEST,
 	.start = mock_start,
 	.stop = mock_stop,
 	.hw_info = mock_hw_info,
@@ -491,57 +367,91 @@ static const struct hyp_vendor_ops mock_ops = {
 	.domain_free = mock_domain_free,
 	.map = mock_map,
 	.unmap = mock_unmap,
+	.geometry = mock_geometry,
+	.frame = mock_frame,
 	.attach = mock_attach,
 	.detach = mock_detach,
 	.invalidate = mock_invalidate,
 	.viommu_alloc = mock_viommu_alloc,
+	.viommu_free = mock_viommu_free,
+	.hw_queue_alloc = mock_hw_queue_alloc,
+	.hw_queue_free = mock_hw_queue_free,
 	.set_dirty = mock_set_dirty,
 	.read_dirty = mock_read_dirty,
 	.page_response = mock_page_response,
 	.ioctl = mock_ioctl,
+	.service = mock_service,
 };
 
-/** struct mock_hyp - a hypervisor, and the ops of its one context with a close of our own */
-struct mock_hyp {
+/* There is one, as there is one kernel; it goes with its last context, and what that has open. */
+static struct {
+	pthread_mutex_t lock;
 	struct platform platform;
+	struct hyp *hyp;
+	unsigned int contexts;
 	struct iommufd_ops ops;
 	void (*close)(struct iommufd *iommufd);
-	struct hyp *hyp;
-};
+} mock = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static void put(void)
+{
+	pthread_mutex_lock(&mock.lock);
+	if (!--mock.contexts && !mock.hyp->contexts) {
+		hyp_destroy(mock.hyp);
+		mock.hyp = NULL;
+	}
+	pthread_mutex_unlock(&mock.lock);
+}
+
+static int get(void)
+{
+	int rc = 0;
+
+	pthread_mutex_lock(&mock.lock);
+	if (!mock.hyp) {
+		mock.hyp = hyp_create(&mock.platform, &mock_ops);
+		rc = mock.hyp ? 0 : -ENOMEM;
+		/* Physical addresses are user addresses: all of them. */
+		if (!rc)
+			mock.hyp->user = (struct pages){ .size = UINT64_MAX };
+	}
+	mock.contexts += !rc;
+	pthread_mutex_unlock(&mock.lock);
+	return rc;
+}
 
 static void mock_close(struct iommufd *iommufd)
 {
-	struct mock_hyp *mock = hyp_container(iommufd->ops, struct mock_hyp, ops);
-
-	mock->close(iommufd);
-	hyp_destroy(mock->hyp);
-	free(mock);
+	mock.close(iommufd);
+	close(iommufd->fd);
+	iommufd->fd = -1;
 	iommufd->ops = NULL;
+	put();
 }
 
 int mock_iommufd_open(struct iommufd *iommufd)
 {
-	struct mock_hyp *mock = calloc(1, sizeof(*mock));
-	int rc;
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int rc = fd < 0 ? -errno : get();
 
-	if (!mock)
-		return -ENOMEM;
-	mock->hyp = hyp_create(&mock->platform, &mock_ops);
-	if (!mock->hyp) {
-		free(mock);
-		return -ENOMEM;
+	if (!rc) {
+		rc = hyp_iommufd_open(mock.hyp, iommufd);
+		if (rc)
+			put();
 	}
-	/* Physical addresses are user addresses: all of them. */
-	mock->hyp->user = (struct pages){ .size = UINT64_MAX };
-	rc = hyp_iommufd_open(mock->hyp, iommufd);
 	if (rc) {
-		hyp_destroy(mock->hyp);
-		free(mock);
+		if (fd >= 0)
+			close(fd);
 		return rc;
 	}
-	mock->ops = *iommufd->ops;
-	mock->close = mock->ops.close;
-	mock->ops.close = mock_close;
-	iommufd->ops = &mock->ops;
+	pthread_mutex_lock(&mock.lock);
+	if (!mock.close) {
+		mock.ops = *iommufd->ops;
+		mock.close = mock.ops.close;
+		mock.ops.close = mock_close;
+	}
+	pthread_mutex_unlock(&mock.lock);
+	iommufd->ops = &mock.ops;
+	iommufd->fd = fd;	/* a number that nobody else has, as of any open file */
 	return 0;
 }

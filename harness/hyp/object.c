@@ -72,6 +72,33 @@ void hyp_object_bury(struct hyp_context *context, uint32_t id)
 		context->objects[id] = &tombstone;
 }
 
+bool hyp_context_held(const struct hyp_context *context)
+{
+	for (uint32_t id = 1; id < context->room; id++) {
+		struct hyp_object *object = context->objects[id];
+
+		if (object && object->is_held && object->busy(object))
+			return true;
+	}
+	return false;
+}
+
+void hyp_contexts_reap(struct hyp *hyp, bool all)
+{
+	struct hyp_context **link = &hyp->contexts;
+
+	while (*link) {
+		struct hyp_context *context = *link;
+
+		if (!all && (!context->closed || hyp_context_held(context))) {
+			link = &context->next;
+			continue;
+		}
+		*link = context->next;
+		hyp_context_destroy(context);
+	}
+}
+
 /* Devices first, since they detach; then whatever has no users, until nothing is left. */
 void hyp_context_destroy(struct hyp_context *context)
 {

@@ -20,7 +20,8 @@ enum hyp_type {
 	HYP_VEVENTQ,
 	HYP_FAULT,
 	HYP_HW_QUEUE,
-	HYP_SELFTEST,	/* mock.c only */
+	HYP_SELFTEST,	/* the mock's */
+	HYP_SELFTEST_ACCESS,
 	HYP_TOMBSTONE,	/* of a vDEVICE that went with its device */
 	HYP_TYPES,
 };
@@ -29,6 +30,7 @@ enum hyp_type {
  * struct hyp_object - first member of every object
  * @users: objects, attachments and areas that need this one
  * @busy: more reasons not to destroy it, or NULL
+ * @is_held: @busy says that user space has something open of it
  * @destroy: takes it apart and frees it
  */
 struct hyp_object {
@@ -36,23 +38,33 @@ struct hyp_object {
 	uint32_t id;
 	unsigned int users;
 	bool (*busy)(struct hyp_object *object);
+	bool is_held;
 	void (*destroy)(struct hyp_context *context, struct hyp_object *object);
 };
 
 /**
  * struct hyp_context - one open iommufd
  * @objects: by id; [0] is never used
+ * @vfio_ioas: id of the IOAS for VFIO's own calls, 0: none
+ * @closed: user space has closed it, but not yet what else it has open of it
+ * @process_accounting: IOMMU_OPTION_RLIMIT_MODE; says what user space wants, nothing is accounted
  */
 struct hyp_context {
 	struct hyp *hyp;
 	struct hyp_object **objects;
 	uint32_t room;
+	uint32_t vfio_ioas;
+	bool process_accounting;
+	bool closed;
 	struct hyp_context *next;
 };
+
+struct hyp_backing;
 
 /**
  * struct hyp_area - one mapping of an IOAS
  * @locks: hardware queues that lie in it
+ * @backing: the call of user space that its memory came with
  */
 struct hyp_area {
 	uint64_t iova;
@@ -60,14 +72,36 @@ struct hyp_area {
 	uint64_t pa;
 	uint32_t prot;
 	unsigned int locks;
+	struct hyp_backing *backing;
 	struct hyp_area *next;
 };
 
-/** struct hyp_ioas - @areas ascending; @hwpts: the paging domains that hold them */
+/** struct hyp_span - a range of IOVAs; @owner: who reserved it */
+struct hyp_span {
+	uint64_t first;
+	uint64_t last;
+	const void *owner;
+	struct hyp_span *next;
+};
+
+/**
+ * struct hyp_ioas - an address space
+ * @areas: ascending
+ * @hwpts: the paging domains that hold them
+ * @allowed, @reserved: ascending; IOMMU_IOAS_ALLOW_IOVAS, and what devices cannot use
+ * @alignment: of IOVAs and lengths, a power of two
+ * @whole_pages: IOMMU_OPTION_HUGE_PAGES is off
+ * @pinning: hardware queues and other users of whole pages
+ */
 struct hyp_ioas {
 	struct hyp_object object;
 	struct hyp_area *areas;
 	struct hyp_hwpt *hwpts;
+	struct hyp_span *allowed;
+	struct hyp_span *reserved;
+	uint64_t alignment;
+	bool whole_pages;
+	unsigned int pinning;
 };
 
 /**
@@ -119,6 +153,10 @@ void *hyp_object_get(struct hyp_context *context, uint32_t id, enum hyp_type typ
 void hyp_object_bury(struct hyp_context *context, uint32_t id);
 /** hyp_object_destroy() - -ENOENT, -EBUSY */
 int hyp_object_destroy(struct hyp_context *context, uint32_t id);
+/** hyp_context_held() - User space has a file or mapped pages of it, which keep all of it alive */
+bool hyp_context_held(const struct hyp_context *context);
+/** hyp_contexts_reap() - Closed contexts that nothing holds any more go; with @all, all go */
+void hyp_contexts_reap(struct hyp *hyp, bool all);
 /** hyp_context_destroy() - Everything goes, dependants first */
 void hyp_context_destroy(struct hyp_context *context);
 
@@ -126,6 +164,13 @@ void hyp_context_destroy(struct hyp_context *context);
 int hyp_ioas_alloc(struct hyp_context *context, void *arg);
 int hyp_ioas_map(struct hyp_context *context, void *arg);
 int hyp_ioas_unmap(struct hyp_context *context, void *arg);
+int hyp_ioas_map_file(struct hyp_context *context, void *arg);
+int hyp_ioas_copy(struct hyp_context *context, void *arg);
+int hyp_ioas_iova_ranges(struct hyp_context *context, void *arg);
+int hyp_ioas_allow_iovas(struct hyp_context *context, void *arg);
+int hyp_ioas_change_process(struct hyp_context *context, void *arg);
+int hyp_vfio_ioas(struct hyp_context *context, void *arg);
+int hyp_option(struct hyp_context *context, void *arg);
 int hyp_hwpt_alloc(struct hyp_context *context, void *arg);
 int hyp_hwpt_invalidate(struct hyp_context *context, void *arg);
 int hyp_hwpt_set_dirty(struct hyp_context *context, void *arg);
@@ -149,9 +194,26 @@ void hyp_hwpt_put(struct hyp_context *context, struct hyp_hwpt *hwpt);
 /** hyp_ioas_fill(), hyp_ioas_remove() - A paging domain joins the IOAS with all areas, or leaves */
 int hyp_ioas_fill(struct hyp_ioas *ioas, struct hyp_hwpt *hwpt);
 void hyp_ioas_remove(struct hyp_ioas *ioas, struct hyp_hwpt *hwpt);
-/** hyp_ioas_lock() - The areas of [@iova, +@len) for hardware: contiguous at *@pa, else -errno */
-int hyp_ioas_lock(struct hyp_ioas *ioas, uint64_t iova, uint64_t len, uint64_t *pa);
+/** hyp_ioas_lock() - Memory of a paging HWPT's IOAS for hardware: contiguous at *@pa, or -errno */
+int hyp_ioas_lock(struct hyp_hwpt *hwpt, uint64_t iova, uint64_t len, uint64_t *pa);
 void hyp_ioas_unlock(struct hyp_ioas *ioas, uint64_t iova, uint64_t len);
+
+/** hyp_ioas_has() - Something is mapped in [@iova, +@len) */
+bool hyp_ioas_has(const struct hyp_ioas *ioas, uint64_t iova, uint64_t len);
+
+/** hyp_iova_reserve() - Nobody may map [@first, @last] until @owner releases; -EADDRINUSE */
+int hyp_iova_reserve(struct hyp_ioas *ioas, uint64_t first, uint64_t last, const void *owner);
+void hyp_iova_release(struct hyp_ioas *ioas, const void *owner);
+/** hyp_iova_align() - Take up what the users of the IOAS need; -EADDRINUSE: an area is finer */
+int hyp_iova_align(struct hyp_ioas *ioas);
+/** hyp_iova_check() - May [@iova, +@len) be mapped? */
+int hyp_iova_check(const struct hyp_ioas *ioas, uint64_t iova, uint64_t len);
+/** hyp_iova_choose() - An IOVA for memory at @addr; -ENOSPC */
+int hyp_iova_choose(const struct hyp_ioas *ioas, uint64_t addr, uint64_t len, __u64 *iova);
+void hyp_iova_fini(struct hyp_ioas *ioas);
+
+/** hyp_geometry() - What the IOMMU of a paging domain can translate */
+struct hyp_geometry hyp_geometry(struct hyp_domain *domain);
 
 /** hyp_device_adopt() - Give a device that belongs to no context an id in this one */
 int hyp_device_adopt(struct hyp_context *context, struct hyp_device *device);
@@ -160,15 +222,22 @@ void hyp_device_release(struct hyp_device *device);
 /* As hyp_device_attach() and _detach(), for who holds the lock */
 int hyp_device_attach_locked(struct hyp_context *context, struct hyp_device *device,
 			     uint32_t pasid, uint32_t pt_id);
+/** hyp_device_change_locked() - Attach what is detached (else -EBUSY), or replace (else -EINVAL) */
+int hyp_device_change_locked(struct hyp_context *context, struct hyp_device *device,
+			     uint32_t pasid, uint32_t pt_id, bool replace);
 int hyp_device_detach_locked(struct hyp_device *device, uint32_t pasid);
+
+/** hyp_pages_mapped() - User space has pages of the vIOMMU mapped */
+bool hyp_pages_mapped(const struct hyp_viommu *viommu);
+/** hyp_mmap() - mmap() of a context; MAP_FAILED with errno set */
+void *hyp_mmap(struct hyp_context *context, void *addr, size_t length, int prot, int flags,
+	       uint64_t offset);
 
 /** hyp_vdevice_end() - The vDEVICE of a device that is unbound goes with it */
 void hyp_vdevice_end(struct hyp_device *device);
 
 /** hyp_faults_flush() - What the attachment left unanswered is answered: invalid request */
 void hyp_faults_flush(struct hyp_device *device, uint32_t pasid, struct hyp_domain *domain);
-/** hyp_faults_service() - Take the responses that user space wrote, in all contexts */
-void hyp_faults_service(struct hyp *hyp);
 /** hyp_faults_domain() - Connect a page table with its fault queue */
 void hyp_faults_domain(struct hyp_domain *domain, struct hyp_object *fault);
 

@@ -40,6 +40,7 @@ struct platform_device {
 	bool ats;
 	bool pri;
 	bool pasid;
+	bool no_dirty;			/* its IOMMU cannot track dirty pages */
 	uint8_t ats_queue_depth;	/* 1..32 */
 };
 

@@ -20,6 +20,11 @@ static void viommu_destroy(struct hyp_context *context, struct hyp_object *objec
 	free(viommu);
 }
 
+static bool viommu_busy(struct hyp_object *object)
+{
+	return hyp_pages_mapped(&hyp_container(object, struct hyp_viommu_object, object)->viommu);
+}
+
 static int viommu_make(struct hyp_context *context, struct hyp_device *device,
 		       struct hyp_hwpt *parent, struct iommu_viommu_alloc *cmd,
 		       struct hyp_viommu_object **out)
@@ -36,6 +41,8 @@ static int viommu_make(struct hyp_context *context, struct hyp_device *device,
 	if (!object)
 		return -ENOMEM;
 	object->object.destroy = viommu_destroy;
+	object->object.busy = viommu_busy;
+	object->object.is_held = true;
 	object->parent = parent;
 	object->viommu = (struct hyp_viommu){
 		.hyp = context->hyp, .context = context, .parent = parent->domain,
@@ -189,7 +196,7 @@ static int hw_queue_make(struct hyp_context *context, struct hyp_viommu_object *
 	uint64_t pa;
 	int rc;
 
-	rc = hyp_ioas_lock(ioas, cmd->nesting_parent_iova, cmd->length, &pa);
+	rc = hyp_ioas_lock(viommu->parent, cmd->nesting_parent_iova, cmd->length, &pa);
 	if (rc)
 		return rc;
 	object = hyp_object_new(context, sizeof(*object), HYP_HW_QUEUE);
@@ -226,7 +233,8 @@ int hyp_hw_queue_alloc(struct hyp_context *context, void *arg)
 		return -EOPNOTSUPP;
 	if (!cmd->length)
 		return -EINVAL;
-	if (cmd->nesting_parent_iova + cmd->length - 1 < cmd->nesting_parent_iova)
+	if (cmd->nesting_parent_iova + cmd->length - 1 < cmd->nesting_parent_iova ||
+	    (cmd->nesting_parent_iova & (PAGE_SIZE - 1)) + cmd->length > -PAGE_SIZE)
 		return -EOVERFLOW;
 	viommu = hyp_object_get(context, cmd->viommu_id, HYP_VIOMMU);
 	if (!viommu)

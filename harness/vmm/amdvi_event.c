@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What the hypervisor reports, to the guest's logs; and the guest's answers to page requests. */
 #include <errno.h>
-#include <unistd.h>
 
 #include "amdvi.h"
 #include "core/fault.h"
 #include "iommufd/amd_nested.h"
+#include "iommufd/event.h"
 
 static bool put(struct vmm_amdvi *vmm, uint64_t base, uint32_t head, uint32_t *tail,
 		const uint64_t entry[2])
@@ -35,7 +35,7 @@ static void take_events(struct vmm_amdvi *vmm, int fd)
 	} packet;
 
 	/* A header alone says that some were lost: hardware would set EvtOverflow. */
-	while (read(fd, &packet, sizeof(packet)) == sizeof(packet))
+	while (iommufd_read(fd, &packet, sizeof(packet)) == sizeof(packet))
 		vmm_amdvi_log(vmm, packet.event.event[0], packet.event.event[1]);
 }
 
@@ -86,7 +86,7 @@ static void take_requests(struct vmm_amdvi *vmm)
 	struct iommu_hwpt_pgfault faults[16];
 	ssize_t len;
 
-	while ((len = read(vmm->fault_fd, faults, sizeof(faults))) > 0)
+	while ((len = iommufd_read(vmm->fault_fd, faults, sizeof(faults))) > 0)
 		for (size_t i = 0; i < len / sizeof(faults[0]); i++)
 			take_request(vmm, &faults[i]);
 }
@@ -158,14 +158,17 @@ int vmm_amdvi_respond(struct vmm_amdvi *vmm, const uint64_t cmd[2])
 			.code = code == AMDVI_PPR_SUCCESS ? IOMMUFD_PAGE_RESP_SUCCESS :
 							    IOMMUFD_PAGE_RESP_INVALID,
 		};
+		ssize_t rc;
 
 		if (!group->used || group->rid != rid || group->index != index)
 			continue;
 		group->used = false;
 		if (FAULT("vmm.amdvi-response-inverted", "a failed page request is called served"))
 			response.code = IOMMUFD_PAGE_RESP_SUCCESS;
-		if (write(vmm->fault_fd, &response, sizeof(response)) != sizeof(response))
-			return -errno;
+		rc = iommufd_write(vmm->fault_fd, &response, sizeof(response));
+		/* The group may be gone with its attachment: then it was answered already. */
+		if (rc < 0 && rc != -EINVAL)
+			return rc;
 		return vmm->vm->target->ops->service(vmm->vm->target);
 	}
 	return 0;	/* nobody waits for it: the tag is not checked (2.4.7) */

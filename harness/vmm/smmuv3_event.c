@@ -2,9 +2,9 @@
 /* Events, page requests and stalls on their way to the guest, and its answers on their way back. */
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/fault.h"
+#include "iommufd/event.h"
 #include "smmuv3.h"
 
 #define STALL_GROUP 0x10000u	/* what the hypervisor marks a STAG with */
@@ -29,7 +29,7 @@ int vmm_smmuv3_next_event(struct vm_device *device, uint64_t event[4])
 	} record;
 
 	if (viommu->events < 0 ||
-	    read(viommu->events, &record, sizeof(record)) != sizeof(record))
+	    iommufd_read(viommu->events, &record, sizeof(record)) != sizeof(record))
 		return -EAGAIN;
 	memcpy(event, record.data.evt, sizeof(record.data.evt));
 	return 0;
@@ -55,7 +55,7 @@ static int next_fault(struct vm *vm, struct iommu_hwpt_pgfault *fault, struct vm
 {
 	struct vmm_smmuv3 *vmm = vmm_smmuv3(vm);
 
-	if (vmm->fault_fd < 0 || read(vmm->fault_fd, fault, sizeof(*fault)) != sizeof(*fault))
+	if (vmm->fault_fd < 0 || iommufd_read(vmm->fault_fd, fault, sizeof(*fault)) != sizeof(*fault))
 		return -EAGAIN;
 	*device = by_dev_id(vm, fault->dev_id);
 	if (!*device)
@@ -116,6 +116,7 @@ int vmm_smmuv3_next_stall(struct vm *vm, uint64_t event[4])
 static int answer(struct vmm_smmuv3 *vmm, uint32_t rid, uint32_t group, uint32_t code)
 {
 	struct iommu_hwpt_page_response response = { .code = code };
+	ssize_t rc;
 
 	if (FAULT("vmm.smmuv3-response-is-success", "whatever the guest answers, it is success"))
 		response.code = IOMMUFD_PAGE_RESP_SUCCESS;
@@ -129,8 +130,9 @@ static int answer(struct vmm_smmuv3 *vmm, uint32_t rid, uint32_t group, uint32_t
 			continue;
 		g->used = false;
 		response.cookie = g->cookie;
-		return write(vmm->fault_fd, &response, sizeof(response)) == sizeof(response) ?
-		       0 : -errno;
+		rc = iommufd_write(vmm->fault_fd, &response, sizeof(response));
+		/* The group may be gone with its attachment: then it was answered already. */
+		return rc < 0 && rc != -EINVAL ? rc : 0;
 	}
 	return 0;	/* for nothing that waits: no effect (4.5.2, 4.7.1) */
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Page requests on their way to the guest, and its responses on their way back. */
 #include <errno.h>
-#include <unistd.h>
 
 #include "core/fault.h"
+#include "iommufd/event.h"
 #include "vtd.h"
 
 int vmm_vtd_page_requests(struct vm *vm)
@@ -43,7 +43,7 @@ int vmm_vtd_next_request(struct vm *vm, uint64_t d[4])
 	bool has_pasid, last;
 	uint32_t pasid;
 
-	if (vmm->fault_fd < 0 || read(vmm->fault_fd, &fault, sizeof(fault)) != sizeof(fault))
+	if (vmm->fault_fd < 0 || iommufd_read(vmm->fault_fd, &fault, sizeof(fault)) != sizeof(fault))
 		return -EAGAIN;
 	device = by_dev_id(vm, fault.dev_id);
 	if (!device)
@@ -81,6 +81,7 @@ int vmm_vtd_respond(struct vmm_vtd *vmm, const uint64_t d[4])
 		.code = VTD_GET(VTD_INV_RESPONSE_RC, d[0]) == VTD_RESPONSE_SUCCESS ?
 			IOMMUFD_PAGE_RESP_SUCCESS : IOMMUFD_PAGE_RESP_INVALID,
 	};
+	ssize_t rc;
 
 	for (unsigned int i = 0; i < VMM_VTD_GROUPS; i++) {
 		struct vmm_vtd_group *group = &vmm->groups[i];
@@ -90,9 +91,8 @@ int vmm_vtd_respond(struct vmm_vtd *vmm, const uint64_t d[4])
 		group->used = false;
 		response.cookie = group->cookie;
 		/* The group may be gone with its attachment: then it was answered already. */
-		if (write(vmm->fault_fd, &response, sizeof(response)) < 0 && errno != EINVAL)
-			return -errno;
-		return 0;
+		rc = iommufd_write(vmm->fault_fd, &response, sizeof(response));
+		return rc < 0 && rc != -EINVAL ? rc : 0;
 	}
 	return 0;	/* nobody asked: hardware drops such a response */
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Events and page requests: to the right guest, under its names; and the guest's answers. */
 #include "amd.h"
+#include "iommufd/event.h"
 
 FIXTURE(reports)
 {
@@ -276,7 +277,7 @@ TEST_F(paging_requests, request_that_nobody_takes)
 					      without));
 	ASSERT_EQ(0, self->target.ops->page_request(&self->target, 0, DMA_NO_PASID, 0x1000, 3,
 						    false));
-	EXPECT_EQ(sizeof(fault), read(fd, &fault, sizeof(fault)));
+	EXPECT_EQ(sizeof(fault), iommufd_read(fd, &fault, sizeof(fault)));
 	EXPECT_EQ(0x1000, fault.addr);
 	EXPECT_EQ(3, fault.grpid);
 	EXPECT_EQ(-EAGAIN, self->target.ops->page_answer(&self->target, 0, 3));

@@ -4,6 +4,7 @@
  * between the guest's commands and the SMMU, and yet nothing of another VM within reach.
  */
 #include "arm.h"
+#include "iommufd/event.h"
 
 #define LOG2 4			/* queues of 16 commands */
 
@@ -217,7 +218,7 @@ TEST_F(vcmdq, error_is_an_event)
 	smmuv3_cmd_cfgi_all(guest_smmuv3_next(&list));
 	EXPECT_ILLEGAL();
 	ASSERT_EQ(0, self->target.ops->service(&self->target));
-	EXPECT_EQ(sizeof(event), read(fd, &event, sizeof(event)));
+	EXPECT_EQ(sizeof(event), iommufd_read(fd, &event, sizeof(event)));
 	EXPECT_EQ(1, event.data.lvcmdq_err_map[0]);
 	EXPECT_EQ(0, event.data.lvcmdq_err_map[1]);
 	close(fd);

@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 
 #include "attached.h"
+#include "iommufd/event.h"
 
 #define ATTACH IOMMU_TEST_OP_PASID_ATTACH
 #define REPLACE IOMMU_TEST_OP_PASID_REPLACE
@@ -360,7 +361,7 @@ static bool fault_arrives(struct attach_vm *a, const struct mock_device *dev)
 	struct iommu_hwpt_pgfault fault = {};
 
 	__mock_trigger_fault(&a->vm.iommufd, dev->idev_id, RID, 1, IOMMU_PGFAULT_PERM_READ, IOVA);
-	return read(a->fault_fd, &fault, sizeof(fault)) == sizeof(fault) &&
+	return iommufd_read(a->fault_fd, &fault, sizeof(fault)) == sizeof(fault) &&
 	       fault.dev_id == dev->idev_id;
 }
 
@@ -371,7 +372,7 @@ static bool vevent_arrives(struct attach_vm *a, const struct mock_device *dev)
 		      sizeof(struct iommu_viommu_event_selftest)];
 	bool reported = !__mock_trigger_vevent(&a->vm.iommufd, dev->idev_id);
 
-	return read(a->veventq_fd, event, sizeof(event)) == sizeof(event) && reported;
+	return iommufd_read(a->veventq_fd, event, sizeof(event)) == sizeof(event) && reported;
 }
 
 /* What a page table must bring with it works, and stops when it is replaced. */
@@ -431,7 +432,7 @@ static uint32_t take_fault(struct __test_metadata *_metadata, struct attach_vm *
 
 	ASSERT_EQ(0, __mock_trigger_fault(&a->vm.iommufd, dev->idev_id, RID, 1,
 					  IOMMU_PGFAULT_PERM_READ, IOVA));
-	ASSERT_EQ(sizeof(fault), read(a->fault_fd, &fault, sizeof(fault)));
+	ASSERT_EQ(sizeof(fault), iommufd_read(a->fault_fd, &fault, sizeof(fault)));
 	return fault.cookie;
 }
 
@@ -441,7 +442,7 @@ static bool can_answer(struct attach_vm *a, uint32_t cookie)
 		.cookie = cookie, .code = IOMMUFD_PAGE_RESP_SUCCESS,
 	};
 
-	return write(a->fault_fd, &response, sizeof(response)) == sizeof(response);
+	return iommufd_write(a->fault_fd, &response, sizeof(response)) == sizeof(response);
 }
 
 /* A fault taken before a failed replace waits for its answer, one not yet taken is still there. */
@@ -462,7 +463,7 @@ TEST_F(effect, failed_replace_leaves_page_faults_unanswered)
 		EXPECT_TRUE(can_answer(a, cookie))
 			check_note("refused target %zu", i);
 		EXPECT_FALSE(can_answer(a, cookie));
-		EXPECT_EQ(sizeof(fault), read(a->fault_fd, &fault, sizeof(fault)));
+		EXPECT_EQ(sizeof(fault), iommufd_read(a->fault_fd, &fault, sizeof(fault)));
 		EXPECT_EQ(2u, fault.grpid);
 		EXPECT_TRUE(can_answer(a, fault.cookie));
 	}

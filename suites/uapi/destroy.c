@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "full_vm.h"
+#include "iommufd/event.h"
 #include "state.h"
 
 #define PASID 5
@@ -690,7 +691,7 @@ TEST(queues_outlive_the_iommufd_file)
 	EXPECT_EQ(1, poll(&poll_vevent, 1, 0));
 	EXPECT_EQ(sizeof(struct iommufd_vevent_header) +
 		  sizeof(struct iommu_viommu_event_selftest),
-		  read(closing.full.veventq_fd, buf, sizeof(buf)));
+		  iommufd_read(closing.full.veventq_fd, buf, sizeof(buf)));
 	EXPECT_EQ(0, poll(&poll_vevent, 1, 0));
 	close_one(&closing, CLOSE_VEVENTQ);
 	close_one(&closing, CLOSE_FAULT);

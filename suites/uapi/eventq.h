@@ -24,6 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "iommufd/event.h"
 #include "state.h"
 #include "vm.h"
 
@@ -38,16 +39,12 @@ static inline void short_break(void)
 
 static inline ssize_t fd_read(int fd, void *buf, size_t count)
 {
-	ssize_t rc = read(fd, buf, count);
-
-	return rc < 0 ? -errno : rc;
+	return iommufd_read(fd, buf, count);
 }
 
 static inline ssize_t fd_write(int fd, const void *buf, size_t count)
 {
-	ssize_t rc = write(fd, buf, count);
-
-	return rc < 0 ? -errno : rc;
+	return iommufd_write(fd, buf, count);
 }
 
 /* What poll() says about the file right now */

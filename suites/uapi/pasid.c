@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "attached.h"
+#include "iommufd/event.h"
 
 #define PASID 0x123
 #define OTHER_PASID 0x124
@@ -638,7 +639,7 @@ TEST_F(pasid, page_table_of_a_failed_replace_is_free)
 static int faults_waiting(struct pasid_vm *self, uint32_t pasid)
 {
 	struct iommu_hwpt_pgfault fault[8];
-	ssize_t length = read(self->fault_fd, fault, sizeof(fault));
+	ssize_t length = iommufd_read(self->fault_fd, fault, sizeof(fault));
 	int count = 0;
 
 	for (size_t i = 0; length > 0 && i < length / sizeof(fault[0]); i++)
@@ -689,12 +690,12 @@ TEST_F(pasid, failed_replace_leaves_page_faults_unanswered)
 	ASSERT_EQ(0, pasid_attach(&self->p, FAKE_ERROR_PASID, self->p.hwpt[FAULT_NESTED]));
 	ASSERT_EQ(0, __mock_trigger_fault(iommufd, self->p.vm.dev.idev_id, FAKE_ERROR_PASID, 1,
 					  IOMMU_PGFAULT_PERM_READ, 0x1000));
-	ASSERT_EQ(sizeof(fault), read(self->p.fault_fd, &fault, sizeof(fault)));
+	ASSERT_EQ(sizeof(fault), iommufd_read(self->p.fault_fd, &fault, sizeof(fault)));
 	EXPECT_EQ(FAKE_ERROR_PASID, fault.pasid);
 	ASSERT_EQ(-ENOMEM, pasid_replace(&self->p, FAKE_ERROR_PASID, self->p.hwpt[FAULT_PAGING]));
 	answer.cookie = fault.cookie;
-	EXPECT_EQ(sizeof(answer), write(self->p.fault_fd, &answer, sizeof(answer)));
-	EXPECT_EQ(-1, write(self->p.fault_fd, &answer, sizeof(answer)));
+	EXPECT_EQ(sizeof(answer), iommufd_write(self->p.fault_fd, &answer, sizeof(answer)));
+	EXPECT_EQ(-EINVAL, iommufd_write(self->p.fault_fd, &answer, sizeof(answer)));
 	EXPECT_TRUE(fault_arrives(&self->p, FAKE_ERROR_PASID));
 }
 

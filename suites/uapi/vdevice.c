@@ -13,6 +13,7 @@
 
 #include "attached.h"
 #include "cache.h"
+#include "iommufd/event.h"
 
 #define ALL IOMMU_TEST_INVALIDATE_FLAG_ALL
 #define OTHER_VIRT_ID 0x11
@@ -305,7 +306,8 @@ static int64_t event_virt_id(struct vm *vm, int fd)
 
 	if (rc)
 		return rc;
-	return read(fd, &record, sizeof(record)) == sizeof(record) ? record.event.virt_id : -EIO;
+	return iommufd_read(fd, &record, sizeof(record)) == sizeof(record) ?
+	       record.event.virt_id : -EIO;
 }
 
 FIXTURE(event) {
