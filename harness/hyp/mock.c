@@ -140,7 +140,14 @@ static uint64_t mock_frame(struct hyp_domain *domain, uint64_t iova)
 	const struct mock_area *area = mock_area_at(mock_domain_of(domain), iova);
 	uint64_t at = area->pa + (iova - area->iova);
 
-	return area->pages[at / MOCK_PAGE - area->pa / MOCK_PAGE].frame;
+	return area->pages[at / MOCK_PAGE - area->pa / MOCK_PAGE].index;
+}
+
+/* iommufd_test.h: every second change of this PASID fails, for who tests what is left then. */
+static int fail_pasid(struct mock_device *device)
+{
+	device->pasid_fails = !device->pasid_fails;
+	return device->pasid_fails ? 0 : -ENOMEM;
 }
 
 /* struct iommu_vdevice_alloc: a vIOMMU's page table needs to know the device by a virtual id. */
@@ -152,11 +159,13 @@ static int mock_attach(struct hyp_device *device, uint32_t pasid, struct hyp_dom
 		return -EINVAL;
 	if (domain->viommu && (!device->vdevice || device->vdevice->viommu != domain->viommu))
 		return -ENOENT;
-	return 0;
+	return pasid == IOMMU_TEST_PASID_RESERVED ? fail_pasid(mock_device_of(device)) : 0;
 }
 
 static void mock_detach(struct hyp_device *device, uint32_t pasid, struct hyp_domain *old)
 {
+	if (pasid == IOMMU_TEST_PASID_RESERVED)
+		mock_device_of(device)->pasid_fails = false;
 }
 
 /* Sets one word, or all of them, to 0 as an entry says */

@@ -4,10 +4,8 @@
  * the place in it, from /proc/self/maps, or the address where the memory belongs to no file.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "mock_vendor.h"
 
@@ -40,19 +38,8 @@ static bool find_mapping(uint64_t va, struct mapping *mapping)
 	return found;
 }
 
-/* 0: not told, to who is not root for instance */
-static uint64_t find_frame(int pagemap, uint64_t va)
-{
-	const uint64_t present = 1ULL << 63, frame = (1ULL << 55) - 1;
-	uint64_t entry;
-
-	if (pread(pagemap, &entry, sizeof(entry), va / MOCK_PAGE * 8) != sizeof(entry))
-		return 0;
-	return entry & present ? entry & frame : 0;
-}
-
 /* The page at @va, which is in @mapping; -EFAULT where it cannot be read */
-static int page_in(const struct mapping *mapping, int pagemap, uint64_t va, struct mock_page *page)
+static int page_in(const struct mapping *mapping, uint64_t va, struct mock_page *page)
 {
 	uint8_t byte;
 
@@ -61,7 +48,6 @@ static int page_in(const struct mapping *mapping, int pagemap, uint64_t va, stru
 	page->object = mapping->object;
 	page->index = mapping->object ?
 		(mapping->offset + (va - mapping->first)) / MOCK_PAGE : va / MOCK_PAGE;
-	page->frame = find_frame(pagemap, va) ?: page->index;
 	return 0;
 }
 
@@ -69,7 +55,6 @@ struct mock_page *mock_pages_find(uint64_t va, uint64_t len)
 {
 	uint64_t first = va & -MOCK_PAGE, count = (va + len - 1 - first) / MOCK_PAGE + 1;
 	struct mock_page *pages = count < 1 << 24 ? malloc(count * sizeof(*pages)) : NULL;
-	int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	struct mapping mapping = {};
 	uint64_t i;
 
@@ -77,11 +62,9 @@ struct mock_page *mock_pages_find(uint64_t va, uint64_t len)
 		uint64_t at = first + i * MOCK_PAGE;
 
 		if ((at >= mapping.end && !find_mapping(at, &mapping)) ||
-		    page_in(&mapping, pagemap, at, &pages[i]))
+		    page_in(&mapping, at, &pages[i]))
 			break;
 	}
-	if (pagemap >= 0)
-		close(pagemap);
 	if (!pages || i == count)
 		return pages;
 	free(pages);

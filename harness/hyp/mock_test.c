@@ -83,10 +83,10 @@ static int test_replace(struct hyp_context *context, struct iommu_test_cmd *cmd)
 	return rc;
 }
 
-/* IOMMU_NO_PASID: the device itself */
+/* IOMMU_NO_PASID is the device itself; too high a number stays one. */
 static uint32_t pasid_of(uint32_t pasid)
 {
-	return pasid ?: HYP_NO_PASID;
+	return pasid == HYP_NO_PASID ? HYP_NO_PASID - 1 : pasid ?: HYP_NO_PASID;
 }
 
 static int test_pasid_attach(struct hyp_context *context, struct iommu_test_cmd *cmd, bool replace)
@@ -356,7 +356,7 @@ static int test_iopf(struct hyp_context *context, const struct iommu_test_cmd *c
 
 	if (!object)
 		return -ENOENT;
-	hyp_report_fault(object->device, cmd->trigger_iopf.pasid ?: HYP_NO_PASID,
+	hyp_report_fault(object->device, pasid_of(cmd->trigger_iopf.pasid),
 			 cmd->trigger_iopf.addr, cmd->trigger_iopf.perm,
 			 cmd->trigger_iopf.grpid, IOPF_LAST);
 	return 0;
@@ -366,7 +366,9 @@ static int test_pasid_detach(struct hyp_context *context, const struct iommu_tes
 {
 	struct hyp_device *device = stdev_device(context, cmd->id);
 
-	return device ? hyp_device_detach_locked(device, pasid_of(cmd->pasid_detach.pasid)) : -ENOENT;
+	if (!device)
+		return -ENOENT;
+	return hyp_device_detach_locked(device, pasid_of(cmd->pasid_detach.pasid));
 }
 
 static int mock_test(struct hyp_context *context, struct iommu_test_cmd *cmd)

@@ -12,13 +12,11 @@
 
 /**
  * struct mock_page - which page of memory it is, whatever address it is seen at
- * @object, @index: file and page in it, or 0 and the user's page
- * @frame: page frame number where /proc/self/pagemap tells it, else @index
+ * @object, @index: file and page in it, or 0 and the user's page: pages of a file lie in its order
  */
 struct mock_page {
 	uint64_t object;
 	uint64_t index;
-	uint64_t frame;
 };
 
 /** mock_page_find() - The page at @va; -EFAULT: there is no memory */
@@ -47,11 +45,16 @@ struct mock_domain {
 	uint32_t iotlb[MOCK_WORDS];
 };
 
-/** struct mock_device - @cache: words that invalidations through a vIOMMU set to 0 */
+/**
+ * struct mock_device
+ * @pasid_fails: the next change of IOMMU_TEST_PASID_RESERVED
+ * @cache: words that invalidations through a vIOMMU set to 0
+ */
 struct mock_device {
 	struct hyp_device device;
 	struct platform_device pdev;
 	uint32_t flags;
+	bool pasid_fails;
 	uint32_t cache[MOCK_DEV_CACHE_NUM];
 };
 

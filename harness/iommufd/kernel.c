@@ -13,6 +13,7 @@
 
 #include "hyp/mock.h"
 #include "iommufd.h"
+#include "reference.h"
 
 static int kernel_ioctl(struct iommufd *iommufd, unsigned long request, void *arg)
 {
@@ -37,11 +38,16 @@ static const struct iommufd_ops kernel_ops = {
 	.close = kernel_close,
 };
 
-int __iommufd_open(struct iommufd *iommufd)
+bool iommufd_is_reference(void)
 {
 	const char *who = getenv("NIT_IOMMUFD");
 
-	if (who && !strcmp(who, "reference"))
+	return who && !strcmp(who, "reference");
+}
+
+int __iommufd_open(struct iommufd *iommufd)
+{
+	if (iommufd_is_reference())
 		return mock_iommufd_open(iommufd);
 	iommufd->ops = &kernel_ops;
 	iommufd->fd = open("/dev/iommu", O_RDWR | O_CLOEXEC);

@@ -11,6 +11,7 @@
 
 #include "hyp/mock.h"
 #include "iommufd/assert.h"
+#include "iommufd/reference.h"
 #include "model/generator.h"
 
 enum { SEQUENCES = 40, STEPS = 100, ENOUGH = NIT_TEST_TIMEOUT / 4 };
@@ -40,6 +41,7 @@ FIXTURE_SETUP(differential)
 	struct iommufd iommufd;
 	int pair[2];
 
+	NEEDS_KERNEL(return, "a kernel to compare it with");
 	if (__iommufd_open(&iommufd))
 		SKIP(return, "needs /dev/iommu (CONFIG_IOMMUFD)");
 	if (__mock_present(&iommufd)) {

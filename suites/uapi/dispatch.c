@@ -742,6 +742,7 @@ TEST_F(number, vfio_compatibility_needs_its_ioas)
 		.size = sizeof(set), .op = IOMMU_VFIO_IOAS_SET, .ioas_id = self->full.vm.ioas,
 	};
 
+	NEEDS_KERNEL(return, "VFIO compatibility");
 	EXPECT_EQ(VFIO_API_VERSION, ioctl(iommufd->fd, VFIO_GET_API_VERSION));
 	EXPECT_EQ(-ENODEV, __iommufd_ioctl(iommufd, VFIO_IOMMU_GET_INFO, &info));
 	ASSERT_EQ(0, __iommufd_ioctl(iommufd, IOMMU_VFIO_IOAS, &set));

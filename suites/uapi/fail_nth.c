@@ -1261,6 +1261,7 @@ static bool setup(struct __test_metadata *_metadata, struct injection *injection
 {
 	struct world w;
 
+	NEEDS_KERNEL(return false, "allocations that fail");
 	if (!world_make(_metadata, &w))
 		return false;
 	world_destroy(_metadata, &w);

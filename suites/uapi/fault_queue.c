@@ -850,6 +850,7 @@ TEST_F(queue, read_or_write_at_an_offset_is_refused)
 	ssize_t rc;
 
 	RULE("UAPI-62");
+	NEEDS_KERNEL(return, "files of the kernel");
 	PAGE_FAULT(self->vm.dev.idev_id, 1);
 	rc = ring_rw(IORING_OP_READ, self->fd, &fault, FAULT_SIZE, FAULT_SIZE);
 	if (rc == -ENOSYS)
@@ -1212,6 +1213,7 @@ TEST_F(queue, vectors_are_read_and_written_one_by_one)
 	struct iovec out[] = { { &answers[0], ANSWER_SIZE }, { &answers[1], ANSWER_SIZE } };
 
 	RULE("UAPI-71");
+	NEEDS_KERNEL(return, "files of the kernel");
 	PAGE_FAULT(self->vm.dev.idev_id, 0);
 	PAGE_FAULT(self->vm.dev.idev_id, 1);
 	EXPECT_EQ(2 * FAULT_SIZE, readv(self->fd, in, 2));

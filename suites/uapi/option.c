@@ -179,6 +179,7 @@ static int drop_capability(int capability)
 TEST_F(rlimit_mode, setting_needs_privilege)
 {
 	RULE("UAPI-15");
+	NEEDS_KERNEL(return, "privileges");
 	ASSERT_EQ(0, set_mode(&self->iommufd, PROCESS_BASED));
 	ASSERT_EQ(0, drop_capability(CAP_SYS_RESOURCE));
 	EXPECT_EQ(-EPERM, set_mode(&self->iommufd, USER_BASED));
@@ -192,6 +193,7 @@ TEST(vfio_container_is_process_based)
 	RULE("UAPI-15");
 	struct iommufd iommufd;
 
+	NEEDS_KERNEL(return, "VFIO compatibility");
 	if (__iommufd_open(&iommufd))
 		SKIP(return, "needs /dev/iommu (CONFIG_IOMMUFD)");
 	close(iommufd.fd);
@@ -235,6 +237,7 @@ FIXTURE_SETUP(locked_memory)
 {
 	struct rlimit limit;
 
+	NEEDS_KERNEL(return, "accounting of locked memory");
 	if (!open_with_mode(_metadata, &self->ours, variant->mode) ||
 	    !open_with_mode(_metadata, &self->theirs, variant->mode))
 		return;

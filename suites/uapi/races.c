@@ -1602,6 +1602,7 @@ FIXTURE_SETUP(unbind)
 {
 	struct vm vm = {};
 
+	NEEDS_KERNEL(return, "races of the kernel");
 	self->ready = vm_open(_metadata, &vm);
 	vm_close(&vm);
 }
@@ -1818,6 +1819,7 @@ DUEL(hw_queue_depend_destroy, "UAPI-95", prepare_queue_chain,
 
 FIXTURE_SETUP(race)
 {
+	NEEDS_KERNEL(return, "races of the kernel");
 	if (variant->duel.rare && race_ms() < RARE_RACE_MS)
 		SKIP(return, "needs NIT_RACE_MS=1000 or more");
 	self->ready = arena_open(_metadata, &self->arena);

@@ -767,6 +767,7 @@ TEST_F(mapping, may_be_read_only)
 TEST_F(mapping, cannot_be_made_executable_later)
 {
 	RULE("UAPI-48");
+	NEEDS_KERNEL(return, "memory mappings of the kernel");
 	EXPECT_EQ(0, mprotect((void *)self->map, self->length, PROT_READ));
 	EXPECT_EQ(-1, mprotect((void *)self->map, self->length, PROT_READ | PROT_EXEC));
 }
@@ -992,6 +993,7 @@ TEST_F(mapping, cannot_grow)
 	void *memory = mmap(NULL, self->length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 			    -1, 0);
 
+	NEEDS_KERNEL(return, "memory mappings of the kernel");
 	ASSERT_NE(MAP_FAILED, memory);
 	EXPECT_EQ(2, count_grown(memory, self->length));
 	EXPECT_EQ(0, count_grown((void *)self->map, self->length));
@@ -1063,6 +1065,7 @@ TEST_F(mapping, child_holds_the_viommu_until_it_ends)
 	RULE("UAPI-49");
 	struct child child = child_start(_metadata, self, false);
 
+	NEEDS_KERNEL(return, "more than one process");
 	EXPECT_EQ(MARK, self->map[1]);
 	unmap(_metadata, self->map, self->length);
 	expect_held(_metadata, &self->vm);
@@ -1075,6 +1078,7 @@ TEST_F(mapping, child_that_unmaps_holds_nothing)
 	RULE("UAPI-49");
 	struct child child = child_start(_metadata, self, true);
 
+	NEEDS_KERNEL(return, "more than one process");
 	EXPECT_EQ(IN_DATA, self->map[0]);
 	expect_held(_metadata, &self->vm);
 	unmap(_metadata, self->map, self->length);
@@ -1085,6 +1089,7 @@ TEST_F(mapping, child_that_unmaps_holds_nothing)
 TEST_F(mapping, parent_holds_the_viommu_after_its_child)
 {
 	RULE("UAPI-49");
+	NEEDS_KERNEL(return, "more than one process");
 	for (int i = 0; i < 3; i++) {
 		struct child child = child_start(_metadata, self, i % 2);
 

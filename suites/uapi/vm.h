@@ -7,6 +7,7 @@
 #define NIT_SUITES_UAPI_VM_H
 
 #include "iommufd/assert.h"
+#include "iommufd/reference.h"
 
 #define VM_VIRT_ID 0x10		/* the guest's id of vm->dev */
 #define VM_IOTLB IOMMU_TEST_IOTLB_DEFAULT
