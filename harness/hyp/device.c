@@ -75,7 +75,7 @@ static int pasid_allowed(struct hyp_device *device, uint32_t pasid, const struct
 		return others && !flagged ? -EINVAL : 0;
 	}
 	if (!pasid_possible(device, pasid) ||
-	    (!flagged && !FAULT("hyp.pasid-on-any-table", "a PASID gets a page table not made for it")))
+	    (!flagged && !FAULT("hyp.pasid-on-any-table", "a PASID gets a table not made for it")))
 		return -EINVAL;
 	return rid && !(rid->domain->flags & IOMMU_HWPT_ALLOC_PASID) ? -EINVAL : 0;
 }
@@ -133,7 +133,8 @@ int hyp_device_change_locked(struct hyp_context *context, struct hyp_device *dev
 	if (rc)
 		return rc;
 	hwpt->object.users++;
-	if (!!hyp_attachment(device, pasid) != replace && pasid_possible(device, pasid))
+	if (!!hyp_attachment(device, pasid) != replace && pasid_possible(device, pasid) &&
+	    !FAULT("hyp.attach-replaces", "attaching what is attached replaces it"))
 		rc = replace ? -EINVAL : -EBUSY;
 	rc = rc ?: attach_hwpt(device, pasid, hwpt);
 	hyp_hwpt_put(context, hwpt);
@@ -286,6 +287,8 @@ static int copy_info(const struct iommu_hw_info *cmd, const void *data, uint32_t
 
 	if (hyp_copy_to_user(cmd->data_uptr, data, cmd->data_len < len ? cmd->data_len : len))
 		return -EFAULT;
+	if (FAULT("hyp.hw-info-tail-left", "what user space has room for beyond is left as it was"))
+		return 0;
 	for (uint64_t i = len; i < cmd->data_len; i++)
 		if (hyp_copy_to_user(cmd->data_uptr + i, &zero, 1))
 			return -EFAULT;

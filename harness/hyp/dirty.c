@@ -80,7 +80,7 @@ static int check_writable(const struct bitmap *bitmap)
 {
 	uint64_t bytes = (bitmap->length / bitmap->page_size + 7) / 8, at = bitmap->data;
 
-	if (FAULT("hyp.dirty-bitmap-unwritable", "dirty bits are lost to a bitmap that is not there"))
+	if (FAULT("hyp.dirty-bitmap-unwritable", "dirty bits are lost to a bad bitmap"))
 		return 0;
 	for (; bytes; bytes -= bytes < PAGE ? bytes : PAGE) {
 		at = bitmap->data + bytes - 1;

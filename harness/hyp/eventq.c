@@ -162,6 +162,8 @@ static void append(struct veventq *queue, struct event *event)
 
 	while (*link && !(!(*link)->next && !(*link)->len))
 		link = &(*link)->next;
+	if (*link && FAULT("hyp.lost-header-stays", "it stays before an event"))
+		link = &(*link)->next;
 	free(*link);
 	*link = event;
 	if (event->len)

@@ -210,7 +210,10 @@ static struct hyp_attachment *route(struct hyp_device *device, uint32_t pasid)
 	if (attachment)
 		return attachment;
 	attachment = hyp_attachment(device, HYP_NO_PASID);
-	return attachment && attachment->domain->parent ? attachment : NULL;
+	if (attachment && !attachment->domain->parent &&
+	    !FAULT("hyp.pasid-fault-to-rid", "a PASID that is not attached faults as the RID's"))
+		return NULL;
+	return attachment;
 }
 
 static void deliver(struct hyp_fault_queue *queue)
@@ -270,7 +273,7 @@ void hyp_faults_flush(struct hyp_device *device, uint32_t pasid, struct hyp_doma
 		struct group *group = *link;
 
 		if ((group->device != device &&
-		     !FAULT("hyp.detach-ends-faults-of-all", "a detach ends other devices' faults")) ||
+		     !FAULT("hyp.detach-ends-faults-of-all", "a detach ends those of others")) ||
 		    group->domain != domain || group->via != pasid) {
 			link = &group->next;
 			continue;

@@ -181,21 +181,23 @@ int hyp_hwpt_alloc(struct hyp_context *context, void *arg)
 	struct hyp_hwpt *hwpt;
 	int rc;
 
-	if (cmd->__reserved || cmd->__reserved2)
+	if ((cmd->__reserved || cmd->__reserved2) &&
+	    !FAULT("hyp.reserved-fields-ignored", "reserved fields may hold anything"))
 		return -EOPNOTSUPP;
 	if ((cmd->data_type == IOMMU_HWPT_DATA_NONE) != !cmd->data_len)
 		return -EINVAL;
 	device = hyp_object_get(context, cmd->dev_id, HYP_DEVICE);
 	if (!device)
 		return -ENOENT;
-	if (cmd->flags & IOMMU_HWPT_FAULT_ID_VALID) {
+	if (cmd->flags & IOMMU_HWPT_FAULT_ID_VALID)
 		fault = hyp_object_get(context, cmd->fault_id, HYP_FAULT);
-		if (!fault)
-			return -ENOENT;
-	}
 	rc = hwpt_alloc_on(context, device->device, cmd, &hwpt);
 	if (rc)
 		return rc;
+	if (cmd->flags & IOMMU_HWPT_FAULT_ID_VALID && !fault) {
+		hyp_object_destroy(context, hwpt->object.id);
+		return -ENOENT;
+	}
 	if (fault) {
 		hwpt->fault = fault;
 		fault->users++;
@@ -246,7 +248,8 @@ int hyp_hwpt_for(struct hyp_context *context, struct hyp_device *device, uint32_
 void hyp_hwpt_put(struct hyp_context *context, struct hyp_hwpt *hwpt)
 {
 	hwpt->object.users--;
-	if (hwpt->automatic && !hwpt->object.users)
+	if (hwpt->automatic && !hwpt->object.users &&
+	    !FAULT("hyp.automatic-hwpt-stays", "it stays after its last device"))
 		hyp_object_destroy(context, hwpt->object.id);
 }
 

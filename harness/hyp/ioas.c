@@ -128,7 +128,8 @@ static int area_add(struct hyp_ioas *ioas, struct hyp_backing *backing, uint64_t
 		return rc;
 	if (pa & (ioas->alignment - 1) & (PAGE - 1))
 		return -EINVAL;
-	if (flags & IOMMU_IOAS_MAP_WRITEABLE && !backing->writable)
+	if (flags & IOMMU_IOAS_MAP_WRITEABLE && !backing->writable &&
+	    !FAULT("hyp.copy-becomes-writable", "a copy of a read-only mapping can be written"))
 		return -EPERM;
 	area = malloc(sizeof(*area));
 	if (!area)
@@ -147,13 +148,17 @@ static int area_add(struct hyp_ioas *ioas, struct hyp_backing *backing, uint64_t
 	return 0;
 }
 
-static void area_remove(struct hyp_ioas *ioas, struct hyp_area **link)
+/* Where hardware does not answer the area stays: its memory may still be used. */
+static int area_remove(struct hyp_ioas *ioas, struct hyp_area **link)
 {
 	struct hyp_area *area = *link;
+	int rc = unmap_everywhere(ioas, area);
 
-	unmap_everywhere(ioas, area);
+	if (rc)
+		return rc;
 	*link = area->next;
 	area_free(area);
+	return 0;
 }
 
 static struct hyp_backing *backing_new(bool writable)
@@ -294,7 +299,8 @@ static int copy_areas(struct hyp_ioas *dst, struct hyp_area *area, uint64_t src,
 
 		done -= (*link)->len;
 		iova += (*link)->len;
-		area_remove(dst, link);
+		if (area_remove(dst, link))
+			break;
 	}
 	return rc;
 }
@@ -343,6 +349,7 @@ int hyp_ioas_unmap(struct hyp_context *context, void *arg)
 	bool all = !cmd->iova && cmd->length == UINT64_MAX;
 	uint64_t last = all ? UINT64_MAX : cmd->iova + cmd->length - 1, len = cmd->length;
 	struct hyp_area **link, *area;
+	int rc;
 
 	if (!ioas)
 		return -ENOENT;
@@ -360,8 +367,11 @@ int hyp_ioas_unmap(struct hyp_context *context, void *arg)
 		if (area->locks && !FAULT("hyp.unmap-under-a-hardware-queue",
 					  "memory that a queue of hardware lies in is unmapped"))
 			return -EBUSY;
-		cmd->length += area->len;
-		area_remove(ioas, link);
+		len = area->len;
+		rc = area_remove(ioas, link);
+		if (rc)
+			return rc;
+		cmd->length += len;
 	}
 	return cmd->length || all ? 0 : -ENOENT;
 }
@@ -471,7 +481,8 @@ static int check_contiguous(struct hyp_hwpt *hwpt, uint64_t iova, uint64_t len)
 			return -EPERM;
 		frame = vendor->frame ? vendor->frame(hwpt->domain, at) :
 					(area->pa + (at - area->iova)) / PAGE;
-		if (at > iova && frame != before + 1)
+		if (at > iova && frame != before + 1 &&
+		    !FAULT("hyp.queue-memory-scattered", "a queue's pages need not be consecutive"))
 			return -EFAULT;
 		before = frame;
 		at += PAGE;

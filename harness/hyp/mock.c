@@ -335,9 +335,10 @@ static int mock_page_response(struct hyp_device *device, uint32_t pasid, uint32_
 /* Tracking starts clean. */
 static int mock_set_dirty(struct hyp_domain *domain, bool on)
 {
-	if (on && !domain->dirty_tracking)
-		for (struct mock_area *area = mock_domain_of(domain)->areas; area; area = area->next)
-			memset(area->dirty, 0, area->len / MOCK_GRANULE);
+	struct mock_area *area = mock_domain_of(domain)->areas;
+
+	for (; on && !domain->dirty_tracking && area; area = area->next)
+		memset(area->dirty, 0, area->len / MOCK_GRANULE);
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "core/fault.h"
 #include "object.h"
 
 static struct hyp_object tombstone = { .type = HYP_TOMBSTONE };
@@ -58,8 +59,10 @@ int hyp_object_destroy(struct hyp_context *context, uint32_t id)
 
 	if (!object)
 		return -ENOENT;
-	if (object->users || object->type == HYP_DEVICE ||
-	    (object->busy && object->busy(object)))
+	if (object->users || object->type == HYP_DEVICE)
+		return -EBUSY;
+	if (object->busy && object->busy(object) &&
+	    !FAULT("hyp.destroy-open-file", "an object goes while user space has it open"))
 		return -EBUSY;
 	context->objects[id] = NULL;
 	object->destroy(context, object);
@@ -68,7 +71,8 @@ int hyp_object_destroy(struct hyp_context *context, uint32_t id)
 
 void hyp_object_bury(struct hyp_context *context, uint32_t id)
 {
-	if (!hyp_object_destroy(context, id))
+	if (!hyp_object_destroy(context, id) &&
+	    !FAULT("hyp.vdevice-id-comes-back", "the id of one gone with its device is reused"))
 		context->objects[id] = &tombstone;
 }
 

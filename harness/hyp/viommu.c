@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/fault.h"
 #include "iommufd/iommufd.h"
 #include "object.h"
 
@@ -78,7 +79,8 @@ int hyp_viommu_alloc(struct hyp_context *context, void *arg)
 	parent = hyp_object_get(context, cmd->hwpt_id, HYP_HWPT_PAGING);
 	if (!device || !parent)
 		return -ENOENT;
-	if (!(parent->domain->flags & IOMMU_HWPT_ALLOC_NEST_PARENT))
+	if (!(parent->domain->flags & IOMMU_HWPT_ALLOC_NEST_PARENT) &&
+	    !FAULT("hyp.viommu-on-any-parent", "a vIOMMU is made on what is no nest parent"))
 		return -EINVAL;
 	rc = viommu_make(context, device->device, parent, cmd, &object);
 	if (!rc)
@@ -125,7 +127,10 @@ int hyp_vdevice_alloc(struct hyp_context *context, void *arg)
 		return -ENOENT;
 	if (viommu->viommu.iommu != device->device->pdev->iommu)
 		return -EINVAL;
-	if (device->device->vdevice || hyp_vdevice_find(&viommu->viommu, cmd->virt_id))
+	if (device->device->vdevice)
+		return -EEXIST;
+	if (hyp_vdevice_find(&viommu->viommu, cmd->virt_id) &&
+	    !FAULT("hyp.virt-id-given-twice", "two devices of a vIOMMU have one virtual id"))
 		return -EEXIST;
 	object = hyp_object_new(context, sizeof(*object), HYP_VDEVICE);
 	if (!object)

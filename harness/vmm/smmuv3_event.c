@@ -55,7 +55,8 @@ static int next_fault(struct vm *vm, struct iommu_hwpt_pgfault *fault, struct vm
 {
 	struct vmm_smmuv3 *vmm = vmm_smmuv3(vm);
 
-	if (vmm->fault_fd < 0 || iommufd_read(vmm->fault_fd, fault, sizeof(*fault)) != sizeof(*fault))
+	if (vmm->fault_fd < 0 ||
+	    iommufd_read(vmm->fault_fd, fault, sizeof(*fault)) != sizeof(*fault))
 		return -EAGAIN;
 	*device = by_dev_id(vm, fault->dev_id);
 	if (!*device)

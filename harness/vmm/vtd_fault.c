@@ -43,7 +43,8 @@ int vmm_vtd_next_request(struct vm *vm, uint64_t d[4])
 	bool has_pasid, last;
 	uint32_t pasid;
 
-	if (vmm->fault_fd < 0 || iommufd_read(vmm->fault_fd, &fault, sizeof(fault)) != sizeof(fault))
+	if (vmm->fault_fd < 0 ||
+	    iommufd_read(vmm->fault_fd, &fault, sizeof(fault)) != sizeof(fault))
 		return -EAGAIN;
 	device = by_dev_id(vm, fault.dev_id);
 	if (!device)
