@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The same random calls to the kernel's mock and to the reference hypervisor: they answer with
- * the same errno, ids and counts. Where the kernel's errno is a known deviation from what is documented,
- * which the reference follows, the table says so.
+ * The same random calls to the kernel's mock and to the reference hypervisor: they answer with the
+ * same errno, ids and counts. Where the kernel's errno is a known deviation from what is
+ * documented, which the reference follows, the table says so.
  */
 #include <errno.h>
 #include <stdlib.h>
