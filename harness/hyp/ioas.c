@@ -128,8 +128,7 @@ static int area_add(struct hyp_ioas *ioas, struct hyp_backing *backing, uint64_t
 		return rc;
 	if (pa & (ioas->alignment - 1) & (PAGE - 1))
 		return -EINVAL;
-	if (flags & IOMMU_IOAS_MAP_WRITEABLE && !backing->writable &&
-	    !FAULT("hyp.copy-becomes-writable", "a copy of a read-only mapping can be written"))
+	if (flags & IOMMU_IOAS_MAP_WRITEABLE && !backing->writable)
 		return -EPERM;
 	area = malloc(sizeof(*area));
 	if (!area)
@@ -361,8 +360,7 @@ int hyp_ioas_unmap(struct hyp_context *context, void *arg)
 		return -EOVERFLOW;
 	cmd->length = 0;
 	for (link = find(ioas, cmd->iova); (area = *link) && area->iova <= last;) {
-		if ((area->iova < cmd->iova || area->iova + area->len - 1 > last) &&
-		    !FAULT("hyp.unmap-a-part", "a part of a mapping takes the whole of it away"))
+		if (area->iova < cmd->iova || area->iova + area->len - 1 > last)
 			return -ENOENT;
 		if (area->locks && !FAULT("hyp.unmap-under-a-hardware-queue",
 					  "memory that a queue of hardware lies in is unmapped"))
