@@ -140,12 +140,6 @@ test_guests() {
 	tap_result $((! $?)) console-is-bounded "a console log is longer than its limit"
 }
 
-# What the kernel lost track of is the failure of whoever ran last.
-test_leaks() {
-	run_nit --arch x86_64 --debug --suite misbehave --test 'leaks.*' --results "$OUT/leaks"
-	expect leak-is-a-failure 1 "splat: kmemleak: unreferenced object"
-}
-
 test_statuses() {
 	run_nit --arch x86_64 --suite misbehave --test 'skips.global.skips' --results "$OUT/skipped"
 	expect all-skipped-is-4 4 "1 skipped"
