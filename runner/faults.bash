@@ -3,42 +3,40 @@
 # --faults: every bug that can be planted in the reference, planted in turn. Each must fail a test,
 # each test must be failed by one, and with none planted nothing may fail.
 #
-# Planting every bug under every test takes long. So what is known is tried first: witness.tsv names
-# for each fault tests that see it, and for each test a fault that it sees. Only what these leave
-# open is then tried with everything, and a new table is written beside the results.
+# 1. Every test runs with nothing planted, and says which places of faults it comes to. Only these
+#    can make it fail, so nothing else is ever tried with it.
+# 2. What is known is tried: witness.tsv names for each fault tests that see it, and for each test a
+#    fault that it sees.
+# 3. What this leaves open, a fault unseen or a test that sees none, is searched for: first with a few
+#    of the tests that come to the fault, or faults that the test comes to, at last with all of them.
+#    A new witness.tsv is written beside the results.
 
 readonly FAULT_WITNESS=tests/ref/witness.tsv
 
-# A fault may make a test or its software wait out a bound.
-readonly FAULT_SECONDS=60	# of one program
-readonly FAULT_TEST_SECONDS=10	# of one test
+# A fault may make a test or its software wait out a bound. Processor time is what a busy machine
+# does not change, so that is bounded first.
+readonly FAULT_CPU_SECONDS=2	# of one test
+readonly FAULT_TEST_SECONDS=30	# of one test
+readonly FAULT_SECONDS=120	# of one program
 readonly FAULT_PROGRAMS=5	# random programs: each fault has a test of its own, too
 readonly FAULT_MUTATIONS=16	# of a concurrent run
 
-# faults_one FILE FAULT SUITE PROGRAM [TEST...]: one run of a program, or of some of its tests, as
-# lines "fault<TAB>suite.program.test<TAB>ok|not ok|skip" added to FILE. A program that dies fails
-# the test that was running.
+# faults_one FAULT SUITE PROGRAM [TEST...]: what a program says, or some of its tests
 faults_one() {
-	local output=$1 fault=$2 suite=$3 program=$4 test names=()
+	local fault=$1 suite=$2 program=$3 test names=()
 
-	shift 4
+	shift 3
 	for test; do
 		names+=(-r "$test")
 	done
-	NIT_SEED=$OPT_SEED NIT_FAULT=$fault NIT_TEST_TIMEOUT=$FAULT_TEST_SECONDS NIT_PROGRAM_SHRINK=0 \
-		NIT_PROGRAMS=$FAULT_PROGRAMS NIT_STRESS_MUTATIONS=$FAULT_MUTATIONS \
-		timeout -k 1 "$FAULT_SECONDS" "${PROGRAMS[$HOST_ARCH]}/$suite/$program" "${names[@]}" \
-		</dev/null 2>/dev/null |
-	awk -v fault="$fault" -v prefix="$suite.$program." -v OFS='\t' '
-		/^# +RUN / { name = $3 }
-		/^(not )?ok [0-9]+ / {
-			result = /^ok/ ? (/# SKIP/ ? "skip" : "ok") : "not ok"
-			sub(/^(not )?ok [0-9]+ (- )?/, "")
-			sub(/ # .*/, "")
-			print fault, prefix $0, result
-			name = ""
-		}
-		END { if (name != "") print fault, prefix name, "not ok" }' >>"$output"
+	printf '\n#@ %s %s.%s.\n' "${fault:--}" "$suite" "$program"
+	(
+		ulimit -c 0 -t "$FAULT_CPU_SECONDS"
+		[[ -n $fault ]] || export NIT_FAULT_REACH=1
+		NIT_SEED=$OPT_SEED NIT_FAULT=$fault NIT_TEST_TIMEOUT=$FAULT_TEST_SECONDS NIT_PROGRAM_SHRINK=0 \
+			NIT_PROGRAMS=$FAULT_PROGRAMS NIT_STRESS_MUTATIONS=$FAULT_MUTATIONS \
+			exec timeout -k 1 "$FAULT_SECONDS" "${PROGRAMS[$HOST_ARCH]}/$suite/$program" "${names[@]}"
+	) </dev/null 2>&1
 }
 
 # faults_worker WORK JOB: every OPT_JOBS-th line "fault|suite|program|TEST TEST..." of WORK
@@ -48,16 +46,16 @@ faults_worker() {
 	while IFS='|' read -r fault suite program tests; do
 		((number++ % OPT_JOBS == job)) || continue
 		read -ra names <<<"$tests"
-		faults_one "$work.$job" "$fault" "$suite" "$program" "${names[@]}"
-	done <"$work"
+		faults_one "$fault" "$suite" "$program" "${names[@]}"
+	done <"$work" | awk -f "$ROOT/runner/faults-output.awk" >"$work.$job"
 }
 
-# faults_work WORK: all of its lines; what came of them is added to $WORK/matrix
+# faults_work WHAT <WORK: runs it; what came of it is added to $WORK/matrix
 faults_work() {
-	local work=$1 job pid
+	local work=$WORK/work.$1 job pid
 
+	cat >"$work"
 	for ((job = 0; job < OPT_JOBS; job++)); do
-		: >"$work.$job"
 		spawn faults_worker "$work" "$job"
 	done
 	for pid in "${!JOBS[@]}"; do
@@ -66,58 +64,54 @@ faults_work() {
 	cat "$work".[0-9]* >>"$WORK/matrix"
 }
 
-# faults_everywhere FAULT...: lines of work that plant each of them under all tests that it is in
-faults_everywhere() {
-	local fault
-
-	for fault; do
-		awk -F '\t' -v fault="$fault" '
-			fault == "" || $3 == fault { program[$1 "|" $2] = 1 }
-			END { for (name in program) print fault "|" name "|" }' "$WORK/planted" |
-			LC_ALL=C sort
-	done
-}
-
-# What there is: $WORK/planted ("suite, program, fault, the bug"), faults ("fault, the bug"), tests
+# What there is: $WORK/faults ("fault, the bug"), tests, and none: work that plants nothing
 faults_find() {
 	local suite file
 
 	for suite in "${OPT_SUITES[@]}"; do
 		ref_runs "$suite" || die "--faults: suite $suite does not run on --target ref"
 		for file in "${PROGRAMS[$HOST_ARCH]}/$suite"/*; do
-			printf "%s\t%s\t\t\n" "$suite" "${file##*/}"
-			"$file" --list-faults | sed "s/^/$suite\t${file##*/}\t/"
+			printf '|%s|%s|\n' "$suite" "${file##*/}" >>"$WORK/none"
+			"$file" --list-faults
 		done
-	done >"$WORK/planted"
-	cut -f 3- "$WORK/planted" | grep "^[^[:space:]]" | LC_ALL=C sort -u >"$WORK/faults"
+	done | LC_ALL=C sort -u >"$WORK/faults"
 	plan_tests | tr '\t' . >"$WORK/tests"
 	: >"$WORK/matrix"
 }
 
 faults_run() {
-	local unseen
+	local most
 
 	[[ $OPT_TEST == '*' ]] || die "--faults runs every test: drop --test"
 	verdict_open
 	faults_find
-	faults_everywhere "" >"$WORK/work.none"
-	faults_work "$WORK/work.none"
-	faults_awk witness "$ROOT/$FAULT_WITNESS" >"$WORK/work.witness"
-	faults_work "$WORK/work.witness"
-	mapfile -t unseen < <(faults_awk unseen)
-	faults_everywhere "${unseen[@]}" >"$WORK/work.unseen"
-	faults_work "$WORK/work.unseen"
-	faults_awk toothless >"$WORK/work.toothless"
-	faults_work "$WORK/work.toothless"
+	faults_work none <"$WORK/none"
+	faults_work witness < <(faults_awk witness)
+	for most in 4 16 64 1000000; do
+		faults_awk search "$most" >"$WORK/search"
+		[[ -s $WORK/search ]] || break
+		faults_say
+		faults_work search <"$WORK/search"
+	done
 	faults_report
 }
 
-# faults_awk WHAT [WITNESS]: see faults.awk
+# What is not known: faults without a test that sees them, tests without a fault
+faults_say() {
+	local names
+
+	mapfile -t names < <(faults_awk open)
+	say "==> $FAULT_WITNESS does not say who sees, or what is seen by; searching:"
+	printf '    %s\n' "${names[@]:0:20}" >&2
+	((${#names[@]} <= 20)) || say "    and $((${#names[@]} - 20)) more"
+}
+
+# faults_awk WHAT [MOST]: see faults.awk
 faults_awk() {
-	local witness=${2:-/dev/null}
+	local witness=$ROOT/$FAULT_WITNESS
 
 	[[ -e $witness ]] || witness=/dev/null
-	awk -F '\t' -v OFS='\t' -v want="$1" -f "$ROOT/runner/faults.awk" what=programs "$WORK/planted" \
+	awk -F '\t' -v OFS='\t' -v want="$1" -v most="${2-}" -f "$ROOT/runner/faults.awk" \
 		what=faults "$WORK/faults" what=tests "$WORK/tests" \
 		what=matrix "$WORK/matrix" what=witness "$witness"
 }
@@ -129,10 +123,10 @@ faults_report() {
 	faults_awk report >"$WORK/report" || status=1
 	printf 'fault\tthe bug\tseen by\n' >"$RUN_DIR/faults.tsv"
 	sed -n 's/^fault\t//p' "$WORK/report" >>"$RUN_DIR/faults.tsv"
-	faults_awk cover >"$RUN_DIR/witness.tsv"
+	faults_awk cover | LC_ALL=C sort >"$RUN_DIR/witness.tsv"
 	grep -v '^fault'$'\t' "$WORK/report"
 	echo "$RUN_DIR/faults.tsv: every fault and tests that saw it; $((SECONDS - RUN_STARTED)) s"
 	cmp -s "$RUN_DIR/witness.tsv" "$ROOT/$FAULT_WITNESS" ||
-		echo "to make the next run faster: cp $RUN_DIR/witness.tsv $FAULT_WITNESS"
+		echo "$FAULT_WITNESS is out of date; to refresh it: cp $RUN_DIR/witness.tsv $FAULT_WITNESS"
 	exit "$status"
 }
