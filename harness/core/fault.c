@@ -13,14 +13,21 @@ extern struct fault __stop_nit_faults[] __attribute__((weak));
 /* NIT_FAULT_REACH: no bug acts, but each place of one is named when control first comes there. */
 static bool reach_only;
 
+/* Not by stdio, whose buffers a test takes with it when it dies. */
+static bool say_reached(struct fault *fault)
+{
+	if (!__atomic_load_n(&fault->hits, __ATOMIC_RELAXED) &&
+	    !__atomic_fetch_add(&fault->hits, 1, __ATOMIC_RELAXED))
+		dprintf(STDERR_FILENO, "# reached %s\n", fault->name);
+	return false;
+}
+
 bool fault_hit(struct fault *fault)
 {
-	bool first = !__atomic_fetch_add(&fault->hits, 1, __ATOMIC_RELAXED);
-
-	/* Not by stdio, whose buffers a test takes with it. */
-	if (reach_only && first)
-		dprintf(STDERR_FILENO, "# reached %s\n", fault->name);
-	return !reach_only;
+	if (reach_only)
+		return say_reached(fault);
+	__atomic_fetch_add(&fault->hits, 1, __ATOMIC_RELAXED);
+	return true;
 }
 
 unsigned int fault_plant(const char *name, bool planted)
@@ -68,9 +75,10 @@ __attribute__((constructor)) static void plant_from_environment(void)
 {
 	const char *names = getenv("NIT_FAULT");
 	char *list, *name, *rest;
+	struct fault *fault;
 
 	reach_only = getenv("NIT_FAULT_REACH");
-	for (struct fault *fault = __start_nit_faults; reach_only && fault < __stop_nit_faults; fault++)
+	for (fault = __start_nit_faults; reach_only && fault < __stop_nit_faults; fault++)
 		fault->planted = true;
 	if (!names || !*names)
 		return;

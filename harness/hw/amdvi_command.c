@@ -222,6 +222,8 @@ static enum command_status apply_interrupt_table(struct amdvi_unit *unit,
 {
 	uint16_t device;
 
+	if (FAULT("amdvi.interrupt-table-refused", "INVALIDATE_INTERRUPT_TABLE is an error"))
+		return COMMAND_ILLEGAL;
 	return host_id(unit, KIND_DEVICE_MAP, device_of(command), &device);
 }
 

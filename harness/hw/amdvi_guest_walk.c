@@ -12,7 +12,8 @@
 static enum walk_status read_gcr3(struct amdvi_walk *walk, uint64_t *gcr3)
 {
 	unsigned int levels = amdvi_get(walk->dte[0], AMDVI_DTE0_GLX) + 1;
-	bool gpa = amdvi_control(walk->amdvi) & AMDVI_CONTROL_GCR3TRP_MODE;
+	bool gpa = amdvi_control(walk->amdvi) & AMDVI_CONTROL_GCR3TRP_MODE ||
+		   FAULT("amdvi.gcr3-always-gpa", "GCR3TRPMode has no effect");
 	uint64_t table = amdvi_dte_gcr3(walk->dte), entry, pa;
 	struct amdvi_page page;
 	enum walk_status status;
@@ -229,6 +230,8 @@ enum walk_status amdvi_walk_guest(struct amdvi_walk *walk, uint64_t gva, struct 
 	unsigned int levels = 4 + amdvi_get(walk->dte[2], AMDVI_DTE2_GPM);
 	enum walk_status status = WALK_CHANGED;
 
+	if (FAULT("amdvi.gpm-ignored", "Guest tables have 4 levels whatever GuestPagingMode says"))
+		levels = 4;
 	walk->fault_addr = gva;
 	if (!canonical(gva, levels) &&
 	    !FAULT("amdvi.canonical-unchecked", "Upper bits of guest addresses are ignored"))

@@ -134,7 +134,8 @@ static bool store(struct amdvi_unit *unit, const struct amdvi_command *command)
 {
 	uint64_t pa;
 
-	if (!(command->word[0] & AMDVI_WAIT0_S))
+	if (!(command->word[0] & AMDVI_WAIT0_S) &&
+	    !FAULT("amdvi.store-without-s", "COMPLETION_WAIT stores with S clear"))
 		return true;
 	if (amdvi_unit_pa(unit, command->word[0] & AMDVI_WAIT0_ADDR, HW_WRITE, &pa))
 		return false;

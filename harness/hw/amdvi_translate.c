@@ -9,12 +9,19 @@ static enum path path_of(const uint64_t dte[4], const struct hw_request *request
 {
 	*pasid = request->has_pasid ? request->pasid : 0;
 	if (!(dte[0] & AMDVI_DTE0_V))
-		return PATH_THROUGH;
+		return FAULT("amdvi.v-clear-blocks", "Without DTE.V nothing passes") ?
+		       PATH_BLOCKED : PATH_THROUGH;
 	if (!(dte[0] & AMDVI_DTE0_TV))
 		return PATH_BLOCKED;
+	if (request->has_pasid && !(dte[0] & AMDVI_DTE0_GV))
+		return FAULT("amdvi.pasid-falls-to-host",
+			     "Without guest translation a PASID is ignored") ?
+		       PATH_HOST : PATH_BLOCKED;
 	if (request->has_pasid)
-		return dte[0] & AMDVI_DTE0_GV ? PATH_GUEST : PATH_BLOCKED;
-	if (dte[0] & AMDVI_DTE0_GV && dte[0] & AMDVI_DTE0_GIOV &&
+		return PATH_GUEST;
+	if (dte[0] & AMDVI_DTE0_GV &&
+	    (dte[0] & AMDVI_DTE0_GIOV ||
+	     FAULT("amdvi.giov-implied", "Guest translation is for requests without PASID too")) &&
 	    !FAULT("amdvi.giov-ignored", "DTE.GIOV has no effect on requests without PASID"))
 		return PATH_GUEST;
 	return PATH_HOST;
@@ -34,7 +41,9 @@ static uint64_t fault_flags(const struct amdvi_walk *walk, const struct hw_reque
 	       (gva && !(request->access & HW_PRIV) ? AMDVI_EVENT0_US : 0) |
 	       (status == WALK_DENIED ? AMDVI_EVENT0_PR | AMDVI_EVENT0_PE : 0) |
 	       (status == WALK_RESERVED ? AMDVI_EVENT0_PR | AMDVI_EVENT0_RZ : 0) |
-	       (request->access & HW_WRITE ? AMDVI_EVENT0_RW : 0) |
+	       (request->access & HW_WRITE &&
+		!FAULT("amdvi.fault-rw-lost", "A page fault does not say that it was a write") ?
+		AMDVI_EVENT0_RW : 0) |
 	       (request->type == HW_TRANSLATION_REQUEST ? AMDVI_EVENT0_TR : 0);
 }
 
@@ -58,7 +67,9 @@ static enum hw_status page_fault(struct amdvi_walk *walk, const struct hw_reques
 					"Faults of the nest parent go to the guest's log"));
 
 	hw_count(amdvi->hw.counts.faults, 1);
-	if (status == WALK_UNREADABLE)
+	if (status == WALK_UNREADABLE &&
+	    !FAULT("amdvi.table-error-is-page-fault",
+		   "A page table that cannot be read is reported as a page fault"))
 		amdvi_fault(amdvi, walk->dte, to_guest,
 			    word0 | amdvi_put(AMDVI_PAGE_TAB_HARDWARE_ERROR, AMDVI_EVENT0_CODE) |
 			    amdvi_put(AMDVI_TYPE_MASTER_ABORT, AMDVI_EVENT0_TYPE),
@@ -159,7 +170,8 @@ static enum hw_status no_answer(struct amdvi_walk *walk, const struct hw_request
 				bool guest, enum walk_status status,
 				struct hw_translation *translation)
 {
-	if (request->type != HW_TRANSLATION_REQUEST)
+	if (request->type != HW_TRANSLATION_REQUEST ||
+	    FAULT("amdvi.ats-miss-is-fault", "A translation request for nothing is a page fault"))
 		return page_fault(walk, request, guest, status);
 	if (status == WALK_RESERVED || status == WALK_UNREADABLE) {
 		page_fault(walk, request, guest, status);
@@ -229,7 +241,8 @@ static void prefetch_neighbour(struct amdvi_walk *walk, uint64_t addr, bool gues
 
 static void keep_absence(struct amdvi_walk *walk, uint64_t addr, bool guest)
 {
-	if (walk->amdvi->config.np_cache)
+	if (walk->amdvi->config.np_cache ||
+	    FAULT("amdvi.absent-is-cached", "Absent pages are cached without NpCache"))
 		amdvi_keep(walk, guest ? KIND_GUEST : KIND_HOST, addr,
 			   &(struct amdvi_page){ .pa = addr, .shift = 12,
 						 .flags = ENTRY_ABSENT });
@@ -254,7 +267,8 @@ static enum hw_status walk_and_answer(struct amdvi *amdvi, const struct hw_reque
 	walk.ats = request->type == HW_TRANSLATION_REQUEST;
 	walk.access = request->access;
 	path = path_of(dte, request, &walk.pasid);
-	if (walk.ats && !(dte[0] & AMDVI_DTE0_V && dte[1] & AMDVI_DTE1_I))
+	if (walk.ats && !(dte[0] & AMDVI_DTE0_V && dte[1] & AMDVI_DTE1_I) &&
+	    !FAULT("amdvi.ats-ignores-i", "Translation requests are answered with DTE.I clear"))
 		return device_event(amdvi, request, AMDVI_INVALID_DEVICE_REQUEST,
 				    AMDVI_TYPE_TRANSLATION_REQUEST);
 	if (path == PATH_THROUGH)
@@ -309,6 +323,16 @@ static bool refuses(const struct tlb_entry *entry, const struct hw_request *requ
 		request->access & (HW_READ | HW_WRITE) & ~entry->perm);
 }
 
+static enum hw_status switched_off(const struct hw_request *request,
+				   struct hw_translation *translation)
+{
+	if (request->type == HW_TRANSLATION_REQUEST)
+		return HW_UNSUPPORTED;
+	if (FAULT("amdvi.off-blocks", "Nothing passes while the IOMMU is off"))
+		return HW_FAULT;
+	return pass_through(request, translation);
+}
+
 /* Two words of the DTE are enough for a hit: path, DomainID and I are in them. */
 enum hw_status amdvi_translate(struct hw_iommu *iommu, const struct hw_request *request,
 			       struct hw_translation *translation)
@@ -320,8 +344,7 @@ enum hw_status amdvi_translate(struct hw_iommu *iommu, const struct hw_request *
 	enum path path;
 
 	if (!(amdvi_control(amdvi) & AMDVI_CONTROL_IOMMU_EN))
-		return request->type == HW_TRANSLATION_REQUEST ? HW_UNSUPPORTED :
-		       pass_through(request, translation);
+		return switched_off(request, translation);
 	if (request->type == HW_TRANSLATED)
 		return translated(amdvi, request, translation);
 	if (!amdvi_dte_cached(amdvi, request->rid, dte, 2) && amdvi_dte(amdvi, request->rid, dte))

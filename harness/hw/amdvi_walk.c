@@ -203,7 +203,9 @@ static enum walk_status host_walk(struct amdvi_walk *walk, uint64_t gpa, uint8_t
 		if (next.level == 0 || next.level == 7)
 			return finish(walk, gpa, pa, entry, &at, access, limit, page);
 		if (next.level >= at.level)
-			return WALK_RESERVED;
+			return FAULT("amdvi.next-level-is-absent",
+				     "A next level that leads up is reported as not present") ?
+			       WALK_ABSENT : WALK_RESERVED;
 		if (!walk->amdvi->hw.freedom.no_walk_cache)
 			keep_directory(walk, gpa, at.level, &next);
 		if (!skipped_bits_clear(gpa, at.level, next.level))
@@ -220,6 +222,8 @@ static enum walk_status walk_host(struct amdvi_walk *walk, uint64_t gpa, uint8_t
 	if (!mode) {
 		*page = (struct amdvi_page){ .pa = gpa, .shift = 63,
 					     .perm = permissions(walk->dte[0]) };
+		if (FAULT("amdvi.mode-0-unchecked", "Without a host table IR and IW are ignored"))
+			page->perm = HW_READ | HW_WRITE;
 		return limit || !(access & (HW_READ | HW_WRITE) & ~page->perm) ?
 		       WALK_OK : WALK_DENIED;
 	}

@@ -80,7 +80,9 @@ void smmuv3_ats_invalidate(struct smmuv3 *smmu, struct smmuv3_cmdq *cmdq, const 
 	uint32_t sid = smmu_get(CMD0_SID, c[0]);
 	struct smmuv3_ats *ats;
 
-	if (!(smmu->cr0 & SMMU_CR0_SMMUEN) || sid >> smmu->config.sid_bits)
+	if (sid >> smmu->config.sid_bits ||
+	    (!(smmu->cr0 & SMMU_CR0_SMMUEN) &&
+	     !FAULT("smmuv3.atc-inv-while-off", "CMD_ATC_INV goes out while SMMUEN is 0")))
 		return;
 	ats = free_slot(smmu);
 	if (!ats) {
@@ -147,7 +149,8 @@ void smmuv3_ats_orphan(struct smmuv3 *smmu, struct smmuv3_cmdq *cmdq)
 		if (smmu->ats[i].used && smmu->ats[i].cmdq == cmdq)
 			smmu->ats[i].cmdq = NULL;
 	cmdq->ats_outstanding = 0;
-	cmdq->ats_timed_out = false;
+	if (!FAULT("smmuv3.vcmdq-inherits-timeout", "the next owner of a queue gets its time-outs"))
+		cmdq->ats_timed_out = false;
 }
 
 /** smmuv3_ats_abandon() - A reset: nobody waits any more */

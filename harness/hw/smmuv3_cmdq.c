@@ -250,6 +250,9 @@ static bool sync_run(struct smmuv3 *smmu, struct smmuv3_cmdq *cmdq, const uint64
 		cmdq->sync = SYNC_DRAIN;
 	}
 	if (cmdq->sync == SYNC_DRAIN) {
+		if (cmdq->drain && FAULT("smmuv3.sync-awaits-later-dma",
+					 "CMD_SYNC also waits for requests that come after it"))
+			inflight_take(smmu->iommu.inflight, drained_classes(smmu), &cmdq->snapshot);
 		if (cmdq->drain &&
 		    !inflight_drained(smmu->iommu.inflight, &cmdq->snapshot) &&
 		    !FAULT("smmuv3.sync-not-draining", "CMD_SYNC does not wait for DMA in flight"))
@@ -281,7 +284,9 @@ void smmuv3_cmdq_run(struct smmuv3 *smmu, struct smmuv3_cmdq *cmdq)
 	while (cmdq->enabled && !smmuv3_cmdq_failed(smmu, cmdq) &&
 	       !smmu_queue_empty(cmdq->prod, cmdq->cons, cmdq->log2size)) {
 		if (!queue_fetch(smmu, cmdq, c)) {
-			fails(smmu, cmdq, SMMU_CERROR_ABT);
+			fails(smmu, cmdq, FAULT("smmuv3.abort-is-illegal",
+						"a command that cannot be read is illegal") ?
+			      SMMU_CERROR_ILL : SMMU_CERROR_ABT);
 			return;
 		}
 		error = smmuv3_command_check(smmu, cmdq, c);

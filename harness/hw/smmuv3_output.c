@@ -32,7 +32,8 @@ static void gerror_locked(struct smmuv3 *smmu, uint32_t error)
 		return;
 	reg_set(smmu->gerror, smmu->gerror ^ error);
 	smmu_trace(smmu, "gerror %#llx", error);
-	interrupt(smmu, SMMU_IRQ_CTRL_GERROR, &smmu->gerror_msi);
+	if (!FAULT("smmuv3.gerror-interrupt-lost", "a global error is no interrupt"))
+		interrupt(smmu, SMMU_IRQ_CTRL_GERROR, &smmu->gerror_msi);
 }
 
 void smmuv3_gerror(struct smmuv3 *smmu, uint32_t error)

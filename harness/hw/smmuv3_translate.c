@@ -190,6 +190,8 @@ static void cache_s1(struct smmuv3_walk *walk, uint64_t addr, const struct smmuv
 	};
 
 	entry.out = s2->out & ~((1ull << entry.shift) - 1);
+	if (FAULT("smmuv3.block-base-lost", "a block is cached as if its page 0 were asked for"))
+		entry.out = s2->out & ~0xfffull;
 	entry.aux = s1->out & ~((1ull << entry.shift) - 1);
 	if (context_domain(context) == DOMAIN_EL2)
 		entry.space = TLB_ANY_SPACE;

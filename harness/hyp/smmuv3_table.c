@@ -489,6 +489,7 @@ void smmu_detach(struct hyp_device *hyp_device, uint32_t pasid, struct hyp_domai
 {
 	struct smmu_device *device = smmu_device(hyp_device);
 	struct smmu_domain *domain = smmu_domain(old);
+	bool stays = FAULT("hyp.smmuv3-detach-keeps-tables", "a detached device still translates");
 	uint64_t cmd[2];
 
 	device->fenced = false;
@@ -499,13 +500,13 @@ void smmu_detach(struct hyp_device *hyp_device, uint32_t pasid, struct hyp_domai
 			smmu_issue_one(device->smmu, cmd);
 		device->pasids--;
 	} else {
-		if (in_host_table(domain))
+		if (in_host_table(domain) && !stays)
 			write_cd(device, 0, NULL);
 		device->domain = NULL;
 	}
 	if (pasid == HYP_NO_PASID && device->pasids)
 		update_ste(device, NULL);
-	else if (!device->domain && !device->pasids)
+	else if (!device->domain && !device->pasids && !stays)
 		smmu_block(device);
 	if (pasid == HYP_NO_PASID)
 		smmu_stalls_end(hyp_device);

@@ -169,27 +169,6 @@ TEST_F(wait, full_buffer_in_one_go)
 }
 
 /* Several waits in a row end in their order: a store is never older than what is there. */
-TEST_F(wait, waits_end_in_order)
-{
-	uint64_t seen = 0, command[2];
-
-	RULE("AMD-05");
-	self->b.iommu->freedom.delay = 500;
-	self->b.iommu->freedom.delay_steps = 5;
-	for (unsigned int i = 1; i <= 30; i++) {
-		amdvi_cmd_completion_wait(command, AMDVI_WAIT0_S | AMDVI_WAIT0_F, self->b.store,
-					  ++self->b.stored);
-		bench_put(&self->b, command);
-	}
-	bench_ring(&self->b);
-	for (unsigned int i = 0; i < 1000 && !bench_waited(&self->b); i++) {
-		machine_step(self->b.machine);
-		EXPECT_GE(*bench_word(&self->b, self->b.store), seen);
-		seen = *bench_word(&self->b, self->b.store);
-	}
-	EXPECT_TRUE(bench_waited(&self->b));
-}
-
 /*
  * F: what stands behind the wait starts when it is over. Here the wait hangs on a DMA in flight,
  * and hardware is free to do anything early and in any order that it may.
