@@ -25,6 +25,8 @@ what == "matrix" && $1 == "" {
 }
 what == "matrix" {
 	tried[$1, $2] = 1
+	if (result[$2] != "ok")
+		next	# it fails anyway
 	if ($3 != "not ok" && $3 != "slow" || ($1, $2) in seen)
 		next
 	seen[$1, $2] = $3

@@ -19,7 +19,6 @@ readonly FAULT_CPU_SECONDS=5	# of one test
 readonly FAULT_TEST_SECONDS=60	# of one test
 readonly FAULT_SECONDS=300	# of one program
 readonly FAULT_PROGRAMS=5	# random programs: each fault has a test of its own, too
-readonly FAULT_MUTATIONS=16	# of a concurrent run
 
 # faults_one FAULT SUITE PROGRAM [TEST...]: what a program says, or some of its tests
 faults_one() {
@@ -38,7 +37,7 @@ faults_one() {
 			export NIT_FAULT_REACH=1
 		fi
 		NIT_SEED=$OPT_SEED NIT_FAULT=$fault NIT_TEST_TIMEOUT=$FAULT_TEST_SECONDS NIT_PROGRAM_SHRINK=0 \
-			NIT_PROGRAMS=$FAULT_PROGRAMS NIT_STRESS_MUTATIONS=$FAULT_MUTATIONS \
+			NIT_PROGRAMS=$FAULT_PROGRAMS \
 			exec timeout -k 1 "$FAULT_SECONDS" "${PROGRAMS[$HOST_ARCH]}/$suite/$program" "${names[@]}"
 	) </dev/null 2>&1
 }
