@@ -139,6 +139,7 @@ mutant_try() {
 	3) MUTANT_VERDICT="does not apply" ;;
 	*) MUTANT_VERDICT="could not run" ;;
 	esac
+	! grep -qs 'has no machine that runs' "$RUN_DIR/$name/$run.log" || { MUTANT_VERDICT=survived; return; }
 	! grep -qs 'the kernel does not build' "$RUN_DIR/$name/$run.log" || MUTANT_VERDICT="does not build"
 	((status == 1)) || return
 	mutant_baseline "$RUN_DIR/baseline/$arch.$run"

@@ -10,5 +10,17 @@ OUT=$(mktemp -d "${TMPDIR:-/tmp}/nit-uapi.XXXXXX") || exit 2
 trap 'rm -rf "$OUT"' EXIT
 
 suite_as_tap both --suite uapi --arch x86_64,arm64
+# Every program of the suite has run: none was lost between source and guest.
+every_program() {
+	local arch
+
+	for arch in x86_64 arm64; do
+		diff <(basename -s .c "$ROOT"/suites/uapi/*.c) \
+			<(jq -r --arg arch "$arch" '[.tests[] | select(.arch == $arch and .ran) | .program] | unique[]' \
+				"$OUT/both/results.json") || return
+	done
+}
+
+tap_check every-program every_program
 suite_as_tap debug --suite uapi --arch x86_64 --debug --test 'races'
 tap_end
