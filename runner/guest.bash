@@ -54,6 +54,7 @@ guest_plan() {
 	local machine=$1 arch=${MACHINE[$1.arch]}
 
 	printf 'port %s\nenv NIT_SEED=%s\n' "${ARCH[$arch.port]}" "$OPT_SEED"
+	[[ -z ${MACHINE[$machine.target]-} ]] || printf 'env NIT_TARGET=%s\n' "${MACHINE[$machine.target]}"
 	program_env | sed 's/^/env /'
 	[[ -z $HARDWARE_PLAN ]] || cat "$HARDWARE_PLAN"
 	[[ -z $OPT_COVERAGE ]] || echo 'write /sys/kernel/debug/gcov/reset 1'

@@ -26,6 +26,7 @@ struct dma_device;
  * @dma_start, @dma_finish: a transfer that is held between translation and memory access
  * @prefetch: fetch a translation into the ATC
  * @page_request, @page_answer: PRI; the answer is the response code, -EAGAIN while there is none
+ * @settle: wait until software has taken what the hardware queued for it; -ETIMEDOUT
  * @mark, @event: what the hardware saw, where it says so: as in struct target_ops
  *
  * Guarantees: after @dma, @probe_write or @dma_finish returned, the transfer is over: it reached
@@ -45,6 +46,7 @@ struct dma_driver {
 	int (*page_request)(struct dma_device *device, uint32_t pasid, uint64_t addr,
 			    unsigned int group, bool write);
 	int (*page_answer)(struct dma_device *device, unsigned int group);
+	int (*settle)(struct dma_device *device);
 	uint64_t (*mark)(struct dma_device *device);
 	uint64_t (*event)(struct dma_device *device, uint64_t number, char *line,
 			  unsigned int size);

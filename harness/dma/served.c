@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* An endpoint of reference hardware that nit-hw serves (spec/served.h), by its ring. */
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "device.h"
 #include "ring.h"
 
 #define REGISTERS_BAR 0
 #define MEMORY_BAR 2
+#define SETTLE_S 20	/* a loaded host, emulated CPUs */
 
 /** struct served - @held: by engine, what dma_finish() ends */
 struct served {
@@ -159,6 +162,17 @@ static int served_page_answer(struct dma_device *device, unsigned int group)
 	return call(device, &descriptor);
 }
 
+static int served_settle(struct dma_device *device)
+{
+	struct served_descriptor descriptor = { .op = SERVED_SETTLED };
+	time_t until = time(NULL) + SETTLE_S;
+	int rc;
+
+	while ((rc = call(device, &descriptor)) == -EAGAIN && time(NULL) < until)
+		sched_yield();
+	return rc == -EAGAIN ? -ETIMEDOUT : rc;
+}
+
 static uint64_t served_mark(struct dma_device *device)
 {
 	struct served_descriptor descriptor = { .op = SERVED_MARK };
@@ -188,6 +202,7 @@ const struct dma_driver dma_served = {
 	.prefetch = served_prefetch,
 	.page_request = served_page_request,
 	.page_answer = served_page_answer,
+	.settle = served_settle,
 	.mark = served_mark,
 	.event = served_event,
 };

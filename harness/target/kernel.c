@@ -16,6 +16,7 @@
 #define HUGE_PAGE (2ULL << 20)
 #define MEMORY_ROOM (512ULL << 20)
 #define CANDIDATES 32
+#define HARDWARE_LINES 14	/* of evidence */
 
 /** struct kernel_device - a device of the target; @owner: file of its iommufd, or -1 */
 struct kernel_device {
@@ -254,32 +255,64 @@ static int kernel_prefetch(struct target *target, unsigned int number, uint32_t 
 	       -EOPNOTSUPP;
 }
 
+/* A device that is open and says what its hardware saw; NULL: none */
+static struct dma_device *observer(struct kernel *kernel)
+{
+	for (unsigned int i = 0; i < TARGET_DEVICES; i++) {
+		struct dma_device *device = &kernel->devices[i].dma;
+
+		if (kernel->devices[i].owner >= 0 && device->driver->settle)
+			return device;
+	}
+	return NULL;
+}
+
+/* The kernel's threads do their part by themselves; on a single CPU they need it for a moment. */
+static int kernel_service(struct target *target)
+{
+	struct dma_device *device = observer(kernel_of(target));
+
+	sched_yield();
+	return device ? device->driver->settle(device) : 0;
+}
+
 static int kernel_page_request(struct target *target, unsigned int number, uint32_t pasid,
 			       uint64_t addr, unsigned int group, bool write)
 {
 	struct dma_device *device = &kernel_of(target)->devices[number].dma;
 
-	return device->driver->page_request ?
-	       device->driver->page_request(device, pasid, addr, group, write) : -EOPNOTSUPP;
+	int rc = device->driver->page_request ?
+		 device->driver->page_request(device, pasid, addr, group, write) : -EOPNOTSUPP;
+
+	return rc ?: kernel_service(target);
 }
 
 static int kernel_page_answer(struct target *target, unsigned int number, unsigned int group)
 {
 	struct dma_device *device = &kernel_of(target)->devices[number].dma;
 
-	return device->driver->page_answer ? device->driver->page_answer(device, group) :
-	       -EOPNOTSUPP;
+	int rc = device->driver->page_answer ? kernel_service(target) : -EOPNOTSUPP;
+
+	return rc ?: device->driver->page_answer(device, group);
 }
 
-/* The kernel's threads do their part by themselves; on a single CPU they need it for a moment. */
-static int kernel_service(struct target *target)
+/* The last that the hardware saw, behind what was asked of the kernel */
+static void add_hardware(struct kernel *kernel)
 {
-	sched_yield();
-	return 0;
+	struct dma_device *device = observer(kernel);
+	uint64_t end = device ? device->driver->mark(device) : 0;
+	char line[JOURNAL_LINE];
+
+	for (uint64_t n = end > HARDWARE_LINES ? end - HARDWARE_LINES : 0; n < end; n++) {
+		n = device->driver->event(device, n, line, sizeof(line));
+		if (n < end)
+			journal_add(&kernel->journal, "saw %s", line);
+	}
 }
 
 static uint64_t kernel_mark(struct target *target)
 {
+	add_hardware(kernel_of(target));
 	return journal_mark(&kernel_of(target)->journal);
 }
 

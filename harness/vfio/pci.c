@@ -16,7 +16,7 @@
 #define PCI_VENDOR_ID 0x00
 #define PCI_CLASS_REVISION 0x08
 #define PCI_EXTENDED 0x100	/* where the extended capabilities start */
-#define PCI_CONFIG_SIZE 4096
+#define PCI_HEADER_WORDS 3
 
 static void __attribute__((format(printf, 3, 4)))
 path_of(char *path, const char *bdf, const char *format, ...)
@@ -56,8 +56,11 @@ static int link_name(const char *bdf, const char *link, char *name, size_t size)
 	return 0;
 }
 
-/* Returns how many bytes of config space there are to read: the extended part only with PCIe */
-static ssize_t read_config(const char *bdf, uint8_t *config)
+/*
+ * @words words of config space at @at; 0 or -errno. No more is read than is needed: each word is an
+ * access of the device, and all of them are a thousand.
+ */
+static int read_config(const char *bdf, unsigned int at, uint32_t *config, unsigned int words)
 {
 	char path[PATH_MAX];
 	ssize_t len;
@@ -67,17 +70,11 @@ static ssize_t read_config(const char *bdf, uint8_t *config)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	len = pread(fd, config, PCI_CONFIG_SIZE, 0);
-	if (len < 0)
-		len = -errno;
+	len = pread(fd, config, 4 * words, at);
+	if (len != 4 * words)
+		len = len < 0 ? -errno : -EIO;
 	close(fd);
-	return len;
-}
-
-static uint32_t word_at(const uint8_t *config, unsigned int at)
-{
-	return config[at] | config[at + 1] << 8 | config[at + 2] << 16 |
-	       (uint32_t)config[at + 3] << 24;
+	return len < 0 ? len : 0;
 }
 
 static int is_bdf(const struct dirent *entry)
@@ -103,15 +100,14 @@ unsigned int pci_devices(char (*bdf)[PCI_BDF_SIZE], unsigned int max)
 
 int pci_identify(const char *bdf, struct pci_id *id)
 {
-	uint8_t config[PCI_CONFIG_SIZE];
-	ssize_t len = read_config(bdf, config);
+	uint32_t config[PCI_HEADER_WORDS];
+	int rc = read_config(bdf, PCI_VENDOR_ID, config, PCI_HEADER_WORDS);
 
-	if (len < 64)
-		return len < 0 ? len : -EIO;
+	if (rc)
+		return rc;
 	*id = (struct pci_id){
-		.vendor = word_at(config, PCI_VENDOR_ID),
-		.device = word_at(config, PCI_VENDOR_ID) >> 16,
-		.class = word_at(config, PCI_CLASS_REVISION) >> 8,
+		.vendor = config[PCI_VENDOR_ID / 4], .device = config[PCI_VENDOR_ID / 4] >> 16,
+		.class = config[PCI_CLASS_REVISION / 4] >> 8,
 	};
 	return 0;
 }
@@ -127,13 +123,12 @@ uint16_t pci_rid(const char *bdf)
 
 bool pci_has_extended(const char *bdf, uint16_t id)
 {
-	uint8_t config[PCI_CONFIG_SIZE];
-	ssize_t len = read_config(bdf, config);
 	unsigned int at = PCI_EXTENDED;
+	uint32_t header;
 
-	for (unsigned int i = 0; i < 64 && at >= PCI_EXTENDED && at + 4 <= len; i++) {
-		uint32_t header = word_at(config, at);
-
+	for (unsigned int i = 0; i < 64 && at >= PCI_EXTENDED; i++) {
+		if (read_config(bdf, at, &header, 1))
+			return false;
 		if ((header & 0xffff) == id)
 			return true;
 		at = header >> 20 & ~3u;

@@ -62,6 +62,7 @@ struct board;
  * @answers_while_off: what its endpoints do (hw/endpoint.h); Linux asks them before it turns ATS on
  * @create: the hardware; @describe: the capabilities of its function
  * @options: QEMU's, one a line, for machine, tables and units; sockets and tables are in @dir
+ * @settled: has software taken what this IOMMU queued for it? NULL: not known
  * @signature, @revision: of the ACPI table; @table: its bytes behind the header; their number
  * @devicetree: or an addition to QEMU's device tree, as source; NULL: none
  * @accesses: what has to be written before the CPUs run, and read back; their number. NULL: nothing
@@ -76,6 +77,7 @@ struct board_vendor {
 	struct hw_iommu *(*create)(struct machine *machine, const struct board *board,
 				   unsigned int unit);
 	void (*describe)(struct function *function, const struct board_unit *unit);
+	bool (*settled)(struct hw_iommu *iommu);
 	void (*options)(const struct board *board, const char *dir, FILE *out);
 	const char *signature;
 	unsigned int revision;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "hw/amdvi.h"
+#include "spec/amdvi.h"
 
 #include "acpi.h"
 #include "board.h"
@@ -32,6 +33,17 @@ static void describe(struct function *function, const struct board_unit *unit)
 	config_add_msi(&function->config);
 	config_add_express(&function->config, true, false);
 	function->msi_count = 1;
+}
+
+static bool is_empty(struct hw_iommu *iommu, uint64_t head, uint64_t tail)
+{
+	return iommu->ops->mmio_read(iommu, head, 8) == iommu->ops->mmio_read(iommu, tail, 8);
+}
+
+static bool settled(struct hw_iommu *iommu)
+{
+	return is_empty(iommu, AMDVI_EVTLOG_HEAD, AMDVI_EVTLOG_TAIL) &&
+	       is_empty(iommu, AMDVI_PPRLOG_HEAD, AMDVI_PPRLOG_TAIL);
 }
 
 static void put_device(struct acpi_table *table, uint16_t device_id)
@@ -82,6 +94,7 @@ const struct board_vendor board_amdvi = {
 	.msi_last = BOARD_PC_MSI_LAST,
 	.create = create,
 	.describe = describe,
+	.settled = settled,
 	.options = board_acpi_options,
 	.signature = "IVRS",
 	.revision = 2,

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "hw/vtd.h"
+#include "spec/vtd.h"
 
 #include "acpi.h"
 #include "board.h"
@@ -27,6 +28,13 @@ static struct hw_iommu *create(struct machine *machine, const struct board *boar
 static void describe(struct function *function, const struct board_unit *unit)
 {
 	config_add_express(&function->config, true, false);
+}
+
+/* Page requests are the one queue that software empties. */
+static bool settled(struct hw_iommu *iommu)
+{
+	return iommu->ops->mmio_read(iommu, VTD_PQH_REG, 8) ==
+	       iommu->ops->mmio_read(iommu, VTD_PQT_REG, 8);
 }
 
 static void put_scopes(struct acpi_table *table, const struct board *board, unsigned int unit)
@@ -80,6 +88,7 @@ const struct board_vendor board_vtd = {
 	.msi_last = BOARD_PC_MSI_LAST,
 	.create = create,
 	.describe = describe,
+	.settled = settled,
 	.options = board_acpi_options,
 	.signature = "DMAR",
 	.revision = 1,

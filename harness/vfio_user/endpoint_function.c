@@ -144,7 +144,7 @@ int endpoint_function_open(struct endpoint_function *served, struct machine *mac
 	*served = (struct endpoint_function){
 		.endpoint = endpoint, .machine = machine, .number = place->number,
 		.unit = place->unit,
-		.msi_translated = place->msi_translated,
+		.msi_translated = place->msi_translated, .settled = place->settled,
 		.machine_work = machine_work, .work_arg = arg,
 	};
 	function_init(&served->function, place->name, &ops, served, lock);

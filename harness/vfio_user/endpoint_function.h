@@ -46,6 +46,7 @@ struct endpoint_function {
 	struct dma msi;
 	uint32_t msi_data;
 	bool msi_translated;
+	bool (*settled)(struct hw_iommu *iommu);
 	bool was_reset;
 	struct {
 		bool bus_master;
@@ -58,7 +59,7 @@ struct endpoint_function {
 
 /**
  * struct endpoint_place - where an endpoint is
- * @integrated: on the root bus; @msi_translated: see struct board_vendor
+ * @integrated: on the root bus; @msi_translated, @settled: see struct board_vendor
  */
 struct endpoint_place {
 	const char *name;
@@ -66,6 +67,7 @@ struct endpoint_place {
 	unsigned int unit;
 	bool integrated;
 	bool msi_translated;
+	bool (*settled)(struct hw_iommu *iommu);
 };
 
 /** endpoint_function_open() - Serve @endpoint of @machine; 0 or -errno */

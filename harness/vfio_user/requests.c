@@ -153,6 +153,18 @@ static int page_answer(struct endpoint_function *served, struct order *order)
 	return endpoint_prg_answer(served->endpoint, order->d->value);
 }
 
+static int settled(struct endpoint_function *served, struct order *order)
+{
+	struct machine *machine = served->machine;
+
+	if (machine_has_msi(machine))
+		return -EAGAIN;
+	for (unsigned int i = 0; served->settled && i < machine->iommu_count; i++)
+		if (!served->settled(machine->iommus[i]))
+			return -EAGAIN;
+	return 0;
+}
+
 /* ---- Evidence ---- */
 
 static int mark(struct endpoint_function *served, struct order *order)
@@ -292,6 +304,7 @@ static const struct request_kind {
 	[SERVED_PREFETCH] = { prefetch },
 	[SERVED_PAGE_REQUEST] = { page_request, .work = true },
 	[SERVED_PAGE_ANSWER] = { page_answer },
+	[SERVED_SETTLED] = { settled },
 	[SERVED_MARK] = { mark },
 	[SERVED_EVENT] = { event },
 	[SERVED_FAULT] = { plant, .exclusive = true },

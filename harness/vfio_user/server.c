@@ -146,6 +146,7 @@ static int open_endpoint(struct server *server, unsigned int index, const char *
 		.name = name, .number = index, .unit = wanted->unit,
 		.integrated = !wanted->port,
 		.msi_translated = server->board->vendor->msi_translated,
+		.settled = server->board->vendor->settled,
 	};
 	int rc;
 

@@ -68,6 +68,7 @@ static inline void late_write(void *arg)
 
 /* Hold a write of @_value to @_iova in flight, to land while software waits; @_late: a variable */
 #define HOLD_WRITE(_late, _iova, _value) do { \
+	NEEDS(&self->target, TARGET_HELD | TARGET_WAITING); \
 	ASSERT_TRUE(vm_write_start((_late)->device, &self->space, _iova, _value)); \
 	self->target.ops->waiting(&self->target, late_write, _late); \
 } while (0)
