@@ -16,8 +16,8 @@ every_program() {
 
 	for arch in x86_64 arm64; do
 		diff <(basename -s .c "$ROOT"/suites/uapi/*.c) \
-			<(jq -r --arg arch "$arch" '[.tests[] | select(.arch == $arch and .ran) | .program] | unique[]' \
-				"$OUT/both/results.json") || return
+			<(jq -r --arg arch "$arch" '[.tests[] | select(.arch == $arch and .ran) | .program]
+				| unique[]' "$OUT/both/results.json") || return
 	done
 }
 
