@@ -14,6 +14,7 @@
 #include "core/test.h"
 #include "ref_world.h"
 #include "stress.h"
+#include "target/assert.h"
 
 FIXTURE(random)
 {
@@ -46,10 +47,19 @@ FIXTURE_VARIANT_ADD(random, two_iommus_ats_free)
 
 FIXTURE_SETUP(random)
 {
+	struct target target;
+
 	self->ref = (struct ref_world){
-		.vendor = RANDOM_VENDOR, .config.iommus = variant->iommus, .free = variant->free,
-		.seed = prng_seed(),
+		.vendor = RANDOM_VENDOR, .free = variant->free, .seed = prng_seed(),
+		.config = {
+			.iommus = variant->iommus,
+			.needs = TARGET_READ | TARGET_HELD | (variant->ats ? TARGET_ATS : 0) |
+				(variant->pasid ? TARGET_PASID : 0) |
+				(variant->free ? TARGET_REFERENCE : 0),
+		},
 	};
+	TARGET_OPEN(&target, RANDOM_VENDOR, &self->ref.config);
+	target.ops->close(&target);
 	self->config = (struct world_config){
 		.open = ref_world_open, .arg = &self->ref, .vendor = &RANDOM_VM,
 		.ats = variant->ats, .pasid = variant->pasid,

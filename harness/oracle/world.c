@@ -309,13 +309,19 @@ static void before_waiting(struct world *world)
 
 	for (unsigned int i = 0; i < WORLD_DEVICES; i++)
 		held |= world->held[i].active;
-	if (held)
+	if (!held)
+		return;
+	/* Where nobody tells of the wait, nobody can end it from within. */
+	if (!world->target.ops->waiting)
+		finish_held(world);
+	else
 		world->target.ops->waiting(&world->target, finish_held, world);
 }
 
 static int after_waiting(struct world *world, int rc)
 {
-	world->target.ops->waiting(&world->target, NULL, NULL);
+	if (world->target.ops->waiting)
+		world->target.ops->waiting(&world->target, NULL, NULL);
 	return world->what[0] ? -EBADMSG : rc;
 }
 
