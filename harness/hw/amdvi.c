@@ -152,6 +152,7 @@ static uint64_t extended_features(const struct amdvi_config *config)
 	       AMDVI_EFR_US_SUP | AMDVI_EFR_MSICAP_MMIO_SUP |
 	       (config->giosup ? AMDVI_EFR_GIO_SUP : 0) | (config->ha ? AMDVI_EFR_HA_SUP : 0) |
 	       (config->hd ? AMDVI_EFR_HD_SUP : 0) |
+	       (config->eph ? AMDVI_EFR_EPH_SUP : 0) |
 	       (config->viommu ? AMDVI_EFR_VIOMMU_SUP : 0);
 }
 

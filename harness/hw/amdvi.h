@@ -23,6 +23,7 @@
  * struct amdvi_config - what this IOMMU can do; AMDVI_CONFIG has it all
  * @device_id: of the IOMMU's own function
  * @prefetch, @ppr, @nx, @gt, @ia, @giosup, @ha, @hd: the bits of the extended feature register
+ * @eph: EPHSup, without which Linux turns on neither ATS nor PRI; EPHEn changes nothing here
  * @gcr3trp: EFR2[GCR3TRPMode]: a GCR3 table may lie in guest physical memory
  * @viommu: the hardware vIOMMU, with the VF and VF control windows
  * @np_cache: not-present translations are cached, too (capability header, NpCache)
@@ -41,6 +42,7 @@ struct amdvi_config {
 	bool giosup;
 	bool ha;
 	bool hd;
+	bool eph;
 	bool gcr3trp;
 	bool viommu;
 	bool np_cache;

@@ -60,7 +60,7 @@ enum served_op {
 	SERVED_PREFETCH,	/* @kind: DMA_READ or DMA_WRITE */
 	SERVED_PAGE_REQUEST,	/* PRI; @value: group, @kind: as above */
 	SERVED_PAGE_ANSWER,	/* PRI; @value: group; result: response code or -EAGAIN */
-	SERVED_SETTLED,		/* result: 0: software has taken what IOMMUs queued for it; -EAGAIN */
+	SERVED_SETTLED,		/* result: 0: software took what IOMMUs queued; -EAGAIN */
 	SERVED_MARK,		/* @value: the number that the next event gets */
 	SERVED_EVENT,		/* @value: number; out: the number found, data: its line */
 	SERVED_FAULT,		/* data: name of a fault; @value: planted? result: places */

@@ -21,6 +21,7 @@ static struct hw_iommu *create(struct machine *machine, const struct board *boar
 
 	config.device_id = board->units[unit].slot << 3;
 	config.viommu = false;
+	config.eph = true;
 	/* More than 16 bits of PASID is a BUG() of Linux 7.3. */
 	config.pasid_bits = 16;
 	config.gcr3_levels = 2;

@@ -31,6 +31,16 @@
 #define INVALIDATE(_iova, _len, _change) \
 	EXPECT_EQ(0, vm_invalidate(&self->space, _iova, _len, _change))
 
+/*
+ * Whether a kernel has nested page tables for AMD-Vi is seen by making them; a reference always has.
+ */
+#define ADD_DEVICE(_vm, _number, _ats, _device) do { \
+	int add_rc = vm_add_device(_vm, _number, _ats, _device); \
+	if (add_rc == -EOPNOTSUPP && !((_vm)->target->has & TARGET_REFERENCE)) \
+		SKIP(return, "no nested page tables for AMD-Vi in this kernel"); \
+	ASSERT_EQ(0, add_rc); \
+} while (0)
+
 /* Fill every cache with one page, put another in its place, and see that the caches are real. */
 #define MAP_THEN_REMAP(_iova, _before, _after) do { \
 	MAP(_iova, _before, PAGE); \

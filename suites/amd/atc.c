@@ -293,7 +293,7 @@ TEST_F(nested, one_silent_device_of_two)
 	struct vm_device *second;
 	struct vm_space other;
 
-	ASSERT_EQ(0, vm_add_device(&self->vm, 1, true, &second));
+	ADD_DEVICE(&self->vm, 1, true, &second);
 	ASSERT_EQ(0, vm_space_init(&self->vm, &other, DMA_NO_PASID));
 	ASSERT_EQ(0, vm_attach(second, &other));
 	ASSERT_EQ(0, window_map(&self->vm, 0, 0));

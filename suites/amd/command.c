@@ -443,7 +443,7 @@ FIXTURE_SETUP(halting)
 	TARGET_OPEN(&self->target, "amd", &config);
 	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &vm_amd, 0));
 	for (unsigned int i = 0; i < 2; i++) {
-		ASSERT_EQ(0, vm_add_device(&self->vm, i, true, &self->devices[i]));
+		ADD_DEVICE(&self->vm, i, true, &self->devices[i]);
 		ASSERT_EQ(0, vm_space_init(&self->vm, &self->spaces[i], DMA_NO_PASID));
 		ASSERT_EQ(0, vm_attach(self->devices[i], &self->spaces[i]));
 		ASSERT_EQ(0, window_map(&self->vm, i, i));

@@ -49,7 +49,7 @@ FIXTURE_SETUP(devices)
 	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &self->vendor, 0));
 	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, variant->pasid));
 	for (unsigned int i = 0; i < DEVICES; i++) {
-		ASSERT_EQ(0, vm_add_device(&self->vm, i, variant->ats, &self->devices[i]));
+		ADD_DEVICE(&self->vm, i, variant->ats, &self->devices[i]);
 		if (variant->shared && i)
 			guest_amdvi_share(guest_of(&self->vm), self->devices[i]->rid,
 					  self->devices[0]->rid);

@@ -38,7 +38,7 @@ FIXTURE_SETUP(reports)
 	self->iova = 0x7f1200000000;
 	TARGET_OPEN(&self->target, "amd", NULL);
 	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &self->vendor, 0));
-	ASSERT_EQ(0, vm_add_device(&self->vm, 0, variant->ats, &self->device));
+	ADD_DEVICE(&self->vm, 0, variant->ats, &self->device);
 	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, variant->pasid));
 	ASSERT_EQ(0, vm_attach(self->device, &self->space));
 }
@@ -128,7 +128,7 @@ TEST_F(reports, faults_of_another_vm)
 	struct vm other;
 
 	ASSERT_EQ(0, vm_open(&other, &self->target, &self->vendor, 0));
-	ASSERT_EQ(0, vm_add_device(&other, 1, false, &device));
+	ADD_DEVICE(&other, 1, false, &device);
 	ASSERT_EQ(0, vm_space_init(&other, &space, variant->pasid));
 	ASSERT_EQ(0, vm_attach(device, &space));
 	EXPECT_FALSE(plain_read(self, self->iova));

@@ -43,7 +43,7 @@ FIXTURE_SETUP(two_vms)
 	TARGET_OPEN(&self->target, "amd", &config);
 	for (unsigned int i = 0; i < 2; i++) {
 		ASSERT_EQ(0, vm_open(&self->vms[i], &self->target, &self->vendor, 0));
-		ASSERT_EQ(0, vm_add_device(&self->vms[i], i, variant->ats, &self->devices[i]));
+		ADD_DEVICE(&self->vms[i], i, variant->ats, &self->devices[i]);
 		ASSERT_EQ(0, vm_space_init(&self->vms[i], &self->spaces[i], variant->pasid));
 		ASSERT_EQ(0, vm_attach(self->devices[i], &self->spaces[i]));
 		for (unsigned int n = 0; n < 3; n++)

@@ -40,7 +40,7 @@ FIXTURE_SETUP(np_cache)
 	self->iova = 0x7f1200000000;
 	TARGET_OPEN(&self->target, "amd", &config);
 	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &self->vendor, 0));
-	ASSERT_EQ(0, vm_add_device(&self->vm, 0, variant->ats, &self->device));
+	ADD_DEVICE(&self->vm, 0, variant->ats, &self->device);
 	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, variant->pasid));
 	ASSERT_EQ(0, vm_attach(self->device, &self->space));
 	for (unsigned int i = 0; i < 2; i++)

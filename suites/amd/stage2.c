@@ -144,7 +144,7 @@ TEST_F(nested, every_device_of_the_vm)
 	struct vm_device *second;
 	struct vm_space space;
 
-	ASSERT_EQ(0, vm_add_device(&self->vm, 1, variant->ats, &second));
+	ADD_DEVICE(&self->vm, 1, variant->ats, &second);
 	ASSERT_EQ(0, vm_space_init(&self->vm, &space, variant->pasid));
 	ASSERT_EQ(0, vm_attach(second, &space));
 	ASSERT_EQ(0, window_map(&self->vm, 0, 0));

@@ -198,7 +198,7 @@ TEST_F(nested, two_devices_in_one_domain)
 	uint32_t pasid = pasid_of(&self->space);
 	struct vm_device *second;
 
-	ASSERT_EQ(0, vm_add_device(&self->vm, 1, variant->ats, &second));
+	ADD_DEVICE(&self->vm, 1, variant->ats, &second);
 	guest_amdvi_share(guest, second->rid, self->device->rid);
 	ASSERT_EQ(0, vm_attach(second, &self->space));
 	MAP(self->iova, self->page[0], PAGE);
@@ -223,7 +223,7 @@ TEST_F(nested, domain_of_a_device_that_left)
 	struct vm_device *second;
 	struct vm_space other;
 
-	ASSERT_EQ(0, vm_add_device(&self->vm, 1, variant->ats, &second));
+	ADD_DEVICE(&self->vm, 1, variant->ats, &second);
 	SPACE(&other, variant->pasid, self->page[1]);
 	MAP(self->iova, self->page[0], PAGE);
 	REACHES(self->iova, self->page[0]);
@@ -253,7 +253,7 @@ TEST_F(nested, domain_of_a_vm_that_ended)
 	vm_space_fini(&self->space);
 	vm_close(&self->vm);
 	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &self->vendor, 0));
-	ASSERT_EQ(0, vm_add_device(&self->vm, 0, variant->ats, &self->device));
+	ADD_DEVICE(&self->vm, 0, variant->ats, &self->device);
 	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, variant->pasid));
 	ASSERT_EQ(0, vm_attach(self->device, &self->space));
 	((uint64_t *)pages_ptr(&self->vm.mem, table))[0x1a3] = entry;
@@ -291,7 +291,7 @@ TEST_F(nested, invalidate_iommu_all_of_two_domains)
 	struct vm_device *second;
 	struct vm_space other;
 
-	ASSERT_EQ(0, vm_add_device(&self->vm, 1, false, &second));
+	ADD_DEVICE(&self->vm, 1, false, &second);
 	SPACE(&other, DMA_NO_PASID, self->page[1]);
 	ASSERT_EQ(0, vm_attach(second, &other));
 	MAP_THEN_REMAP(self->iova, self->page[0], self->page[2]);

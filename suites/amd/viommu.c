@@ -28,7 +28,7 @@ FIXTURE_SETUP(owned)
 	self->iova = 0x7f1200000000;
 	TARGET_OPEN(&self->target, "amd", NULL);
 	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &self->vendor, 0));
-	ASSERT_EQ(0, vm_add_device(&self->vm, 0, true, &self->device));
+	ADD_DEVICE(&self->vm, 0, true, &self->device);
 	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, DMA_NO_PASID));
 	ASSERT_EQ(0, vm_attach(self->device, &self->space));
 	for (unsigned int i = 0; i < 4; i++)
@@ -112,7 +112,7 @@ TEST_F(owned, viommus_that_are_refused)
 	no_viommu.viommu = false;
 	TARGET_OPEN(&target, "amd", &config);
 	ASSERT_EQ(0, vm_open(&vm, &target, &vm_amd, 0));
-	ASSERT_EQ(0, vm_add_device(&vm, 0, false, &device));
+	ADD_DEVICE(&vm, 0, false, &device);
 	EXPECT_EQ(-EOPNOTSUPP, __viommu_alloc(&vm.iommufd, device->dev_id, vm.parent,
 					      IOMMU_VIOMMU_TYPE_AMD, &data, sizeof(data), &id));
 	data.flags = 2;
@@ -205,7 +205,7 @@ TEST_F(owned, name_of_a_device_moves)
 	struct vm_device *second;
 	struct vm_space space;
 
-	ASSERT_EQ(0, vm_add_device(&self->vm, 1, true, &second));
+	ADD_DEVICE(&self->vm, 1, true, &second);
 	ASSERT_EQ(0, vm_space_init(&self->vm, &space, DMA_NO_PASID));
 	ASSERT_EQ(0, vm_attach(second, &space));
 	ASSERT_EQ(0, vm_map(&space, self->iova, self->page[2], PAGE, RW));
@@ -334,7 +334,7 @@ TEST_F(owned, guest_id_used_again)
 	vm_space_fini(&self->space);
 	vm_close(&self->vm);
 	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &self->vendor, 0));
-	ASSERT_EQ(0, vm_add_device(&self->vm, 1, true, &self->device));
+	ADD_DEVICE(&self->vm, 1, true, &self->device);
 	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, DMA_NO_PASID));
 	/* How the first VM called device 0 */
 	guest_amdvi_devtab(&list, self->target.devices[1].rid);
@@ -372,7 +372,7 @@ TEST_F(owned, stores_of_hardware_are_dirty)
 	vm_close(&self->vm);
 	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &self->vendor,
 			     IOMMU_HWPT_ALLOC_DIRTY_TRACKING));
-	ASSERT_EQ(0, vm_add_device(&self->vm, 0, true, &self->device));
+	ADD_DEVICE(&self->vm, 0, true, &self->device);
 	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, DMA_NO_PASID));
 	ASSERT_EQ(0, window_map(&self->vm, 0, 0));
 	ASSERT_EQ(0, __hwpt_set_dirty_tracking(&self->vm.iommufd, self->vm.parent,

@@ -58,7 +58,7 @@ FIXTURE_SETUP(nested)
 	TARGET_OPEN(&self->target, "amd", NULL);
 	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &self->vendor,
 			     IOMMU_HWPT_ALLOC_DIRTY_TRACKING));
-	ASSERT_EQ(0, vm_add_device(&self->vm, 0, variant->ats, &self->device));
+	ADD_DEVICE(&self->vm, 0, variant->ats, &self->device);
 	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, variant->pasid));
 	ASSERT_EQ(0, vm_attach(self->device, &self->space));
 	self->iova = variant->config.five_levels ? 0x00f1120000000000 : 0x7f1200000000;
