@@ -32,7 +32,8 @@
 	EXPECT_EQ(0, vm_invalidate(&self->space, _iova, _len, _change))
 
 /*
- * Whether a kernel has nested page tables for AMD-Vi is seen by making them; a reference always has.
+ * Whether a kernel has nested page tables for AMD-Vi is seen by making them; a reference always
+ * has them.
  */
 #define ADD_DEVICE(_vm, _number, _ats, _device) do { \
 	int add_rc = vm_add_device(_vm, _number, _ats, _device); \

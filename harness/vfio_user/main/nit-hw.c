@@ -6,7 +6,8 @@
  *
  * DIR gets the sockets, the ACPI table (acpi) or an addition to the device tree (devicetree),
  * QEMU's options, one a line (options), and what guests/init has to do (plan); then it prints
- * "ready". It ends with its last client. NIT_SEED and NIT_FAULT as for a test program. --list prints the boards.
+ * "ready". It ends with its last client. NIT_SEED and NIT_FAULT as for a test program. --list
+ * prints the boards.
  */
 #include <errno.h>
 #include <getopt.h>
