@@ -244,7 +244,9 @@ FIXTURE(paging_requests)
 
 FIXTURE_SETUP(paging_requests)
 {
-	TARGET_OPEN(&self->target, "amd", NULL);
+	const struct target_config config = { .needs = TARGET_PRI | TARGET_PASID };
+
+	TARGET_OPEN(&self->target, "amd", &config);
 	ASSERT_EQ(0, self->target.ops->iommufd_open(&self->target, &self->iommufd));
 	ASSERT_EQ(0, __ioas_alloc(&self->iommufd, &self->ioas));
 	ASSERT_EQ(0, self->target.ops->bind(&self->target, &self->iommufd, 0, &self->dev_id));
