@@ -16,7 +16,7 @@ source "$ROOT/runner/host.bash"
 
 # They run side by side: first what takes longest, lest it end last and alone. Two more than there are
 # CPUs, for guests and their runners also wait.
-readonly ALL="uapi ref runner unit bare lint results fuzz"
+readonly ALL="uapi ref served runner unit bare lint results fuzz"
 readonly SLOTS=$(($(nproc) + 2))
 
 # check_tap STATUS FILE: prints "passed failed skipped" of one TAP stream
