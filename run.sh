@@ -22,6 +22,8 @@ source "$ROOT/runner/kernel.bash"
 source "$ROOT/runner/programs.bash"
 # shellcheck source=runner/hardware.bash
 source "$ROOT/runner/hardware.bash"
+# shellcheck source=runner/firmware.bash
+source "$ROOT/runner/firmware.bash"
 # shellcheck source=runner/guest.bash
 source "$ROOT/runner/guest.bash"
 # shellcheck source=runner/ref.bash

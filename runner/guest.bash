@@ -68,9 +68,9 @@ guest_plan() {
 	[[ -z $OPT_COVERAGE ]] || echo 'send gcov /sys/kernel/debug/gcov'
 }
 
-# guest_initramfs ARCH PLAN TESTS FILE: init, the programs that are needed, and the plan
+# guest_initramfs MACHINE PLAN TESTS FILE: init, the programs that are needed, and the plan
 guest_initramfs() {
-	local arch=$1 plan=$2 tests=$3 file=$4 tree=$4.d program
+	local machine=$1 arch=${MACHINE[$1.arch]} plan=$2 tests=$3 file=$4 tree=$4.d program
 
 	rm -rf "$tree"
 	mkdir -p "$tree/nit/bin"
@@ -81,6 +81,7 @@ guest_initramfs() {
 	done
 	[[ ! -d ${PROGRAMS[$arch]}/lib ]] || cp -a "${PROGRAMS[$arch]}/lib/." "$tree/"
 	cp "$plan" "$tree/nit/plan"
+	firmware_tables "$machine" "$tree"
 	(cd "$tree" && find . -mindepth 1 | sed 's,^\./,,' | LC_ALL=C sort |
 		cpio -o -H newc --quiet) >"$file" || return
 	rm -rf "$tree"
@@ -98,6 +99,7 @@ guest_memory() {
 guest_command() {
 	local machine=$1 arch=${MACHINE[$1.arch]} append
 
+	firmware_options "$machine"
 	append="console=${ARCH[$arch.console]} panic=-1 oops=panic hung_task_panic=1 loglevel=6"
 	# A busy host may keep a CPU of the guest from running for longer than the kernel's 20 s.
 	append+=" rcupdate.rcu_cpu_stall_timeout=100 watchdog_thresh=50"
@@ -105,7 +107,7 @@ guest_command() {
 	GUEST=(${QEMU[$arch]} -M "${ARCH[$arch.machine]}" -accel "${ACCEL[$arch]}"
 		-cpu "${MACHINE[$machine.cpu]}" -smp "${MACHINE[$machine.cpus]}" -m "$(guest_memory "$machine")"
 		-nodefaults -display none -no-reboot -serial "file:$4" -serial stdio
-		-kernel "$2" -initrd "$3" ${MACHINE[$machine.options]-} "${HARDWARE[@]}"
+		-kernel "$2" -initrd "$3" ${MACHINE[$machine.options]-} "${HARDWARE[@]}" "${FIRMWARE[@]}"
 		-append "$append ${ARCH[$arch.append]-} ${MACHINE[$machine.append]-}")
 }
 
@@ -117,7 +119,7 @@ guest_boot() {
 	mkdir -p "$files"
 	hardware_start "$machine" "$name" "$dir" "$files"
 	guest_plan "$machine" "$tests" >"$files/plan"
-	guest_initramfs "$arch" "$files/plan" "$tests" "$files/initramfs" ||
+	guest_initramfs "$machine" "$files/plan" "$tests" "$files/initramfs" ||
 		die "cannot write $files/initramfs" "is there space? TMPDIR chooses another place"
 	mkfifo "$files/console"
 	guest_console "$files/console" "$console" &

@@ -361,8 +361,8 @@ static const struct target_ops kernel_ops = {
 /* What of the machine a test wants is not the machine's to give */
 static bool wants_other_hardware(const struct target_config *config)
 {
-	return (config->iommu && !config->any_iommu) || config->no_ats || config->no_pri || config->no_pasid ||
-	       config->ats_queue_depth || config->atc_entries || config->ram;
+	return (config->iommu && !config->any_iommu) || config->no_ats || config->no_pri ||
+	       config->no_pasid || config->ats_queue_depth || config->atc_entries || config->ram;
 }
 
 static void add_device(struct target *target, struct found *found, unsigned int iommu)
