@@ -21,6 +21,7 @@ readonly IORT_CHECKSUM=9 IORT_OEM_REVISION=24	# of every table's header
 firmware_find() {
 	local word dir
 
+	# shellcheck disable=SC2048 # words
 	for word in ${QEMU[*]} /usr/share/qemu; do
 		for dir in qemu-efi-aarch64 AAVMF ovmf; do
 			[[ ! -e ${word%/*}/$dir/$1 ]] || { printf '%s' "${word%/*}/$dir/$1"; return; }
@@ -121,6 +122,5 @@ iort_canwbs() {
 
 # hex_write TEXT: the bytes that it stands for
 hex_write() {
-	# shellcheck disable=SC2059 # that is the point
-	printf "$(sed 's/../\\x&/g' <<<"$1")"
+	printf %b "$(fold -w 2 <<<"$1" | sed 's/^/\\x/' | tr -d '\n')"
 }

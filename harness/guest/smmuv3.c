@@ -53,9 +53,15 @@ static unsigned int ssid_bits(const struct guest_smmuv3 *guest)
 	return bits < GUEST_SMMUV3_SSIDS_LOG2 ? bits : GUEST_SMMUV3_SSIDS_LOG2;
 }
 
+/* Tables of CDs in two levels, where the guest wants them and the SMMU can */
+static bool two_level(const struct guest_smmuv3 *guest)
+{
+	return guest->cd_two_level && guest->idr[0] & SMMU_IDR0_CD2L;
+}
+
 static uint64_t cd_table_size(const struct guest_smmuv3 *guest)
 {
-	return guest->cd_two_level ? 4096 :
+	return two_level(guest) ? 4096 :
 	       (uint64_t)SMMU_CD_SIZE << GUEST_SMMUV3_SSIDS_LOG2;
 }
 
@@ -72,7 +78,7 @@ int guest_smmuv3_stage1(struct guest_smmuv3 *guest, uint32_t sid, bool ats)
 		       smmu_put(STE1_S1COR, 1) | smmu_put(STE1_S1CSH, 3) |
 		       smmu_put(STE1_EATS, ats ? STE_EATS_FULL : STE_EATS_NONE));
 	store(&ste[0], STE0_V | smmu_put(STE0_CONFIG, STE_CONFIG_S1) | table |
-		       smmu_put(STE0_S1FMT, guest->cd_two_level ? STE_S1FMT_4K : STE_S1FMT_LINEAR) |
+		       smmu_put(STE0_S1FMT, two_level(guest) ? STE_S1FMT_4K : STE_S1FMT_LINEAR) |
 		       smmu_put(STE0_S1CDMAX, ssid_bits(guest)));
 	return 0;
 }
@@ -84,7 +90,7 @@ void guest_smmuv3_forget(struct guest_smmuv3 *guest, uint32_t sid)
 
 	if (!table)
 		return;
-	for (unsigned int i = 0; guest->cd_two_level && i < 4096 / 8; i++)
+	for (unsigned int i = 0; two_level(guest) && i < 4096 / 8; i++)
 		if (l1[i] & SMMU_L1CD_V)
 			pages_free(guest->mem, l1[i] & SMMU_L1CD_L2PTR, L2_CDS * SMMU_CD_SIZE);
 	pages_free(guest->mem, table, cd_table_size(guest));
@@ -97,7 +103,7 @@ uint64_t *guest_smmuv3_cd(struct guest_smmuv3 *guest, uint32_t sid, uint32_t ssi
 
 	if (!table || ssid >> ssid_bits(guest))
 		return NULL;
-	if (!guest->cd_two_level)
+	if (!two_level(guest))
 		return pages_ptr(guest->mem, table + (uint64_t)ssid * SMMU_CD_SIZE);
 	l1 = (uint64_t *)pages_ptr(guest->mem, table) + ssid / L2_CDS;
 	if (!*l1) {

@@ -53,7 +53,7 @@ FIXTURE_SETUP(random)
 		.vendor = RANDOM_VENDOR, .free = variant->free, .seed = prng_seed(),
 		.config = {
 			.iommus = variant->iommus,
-			.needs = TARGET_READ | TARGET_HELD | (variant->ats ? TARGET_ATS : 0) |
+			.needs = (variant->ats ? TARGET_ATS : 0) |
 				(variant->pasid ? TARGET_PASID : 0) |
 				(variant->free ? TARGET_REFERENCE : 0),
 		},

@@ -272,7 +272,7 @@ bool world_hold(struct world *world, unsigned int device, unsigned int which, un
 	struct world_held *held = &world->held[device];
 	uint64_t begin = atomic_load(&world->clock);
 
-	if (held->active)
+	if (held->active || !(world->target.has & TARGET_HELD))
 		return true;
 	if (!vm_read_start(world->devices[device], space_of(world, which), iovas[slot]))
 		return judge(world, device, which, slot, false, begin, VM_NOWHERE);
@@ -333,7 +333,8 @@ static uint64_t target_gpa(struct world *world, unsigned int target)
 int world_map(struct world *world, unsigned int space, unsigned int slot, unsigned int target,
 	      bool writable)
 {
-	unsigned int prot = PGTABLE_READ | PGTABLE_USER | (writable ? PGTABLE_WRITE : 0);
+	bool read_only = !writable && world->target.has & TARGET_READ;
+	unsigned int prot = PGTABLE_READ | PGTABLE_USER | (read_only ? 0 : PGTABLE_WRITE);
 	struct history *history = &world->stage1[space][slot];
 	int rc;
 

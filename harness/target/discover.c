@@ -103,6 +103,8 @@ static int of_iommu(struct found *found, const char *vendor, struct iommufd *iom
 		found->has |= TARGET_PRI;
 	if (pasid)
 		found->has |= TARGET_PASID;
+	if (capabilities & IOMMU_HW_CAP_DIRTY_TRACKING)
+		found->has |= TARGET_DIRTY;
 	if (type == IOMMU_HW_INFO_TYPE_ARM_SMMUV3)
 		found->has |= of_arm(&info.arm);
 	return 0;

@@ -209,6 +209,14 @@ static int kernel_reset(struct target *target, struct iommufd *iommufd, uint32_t
 	return rc;
 }
 
+/* A test that asks for what its target does not have is wrong, and must not go on. */
+static void refuse(const struct dma *dma)
+{
+	check_note("a device that only writes was asked for operation %d with PASID %#x", dma->op,
+		   dma->pasid);
+	abort();
+}
+
 static enum dma_status kernel_dma(struct target *target, unsigned int number, unsigned int engine,
 				  struct dma *dma)
 {
@@ -219,6 +227,8 @@ static enum dma_status kernel_dma(struct target *target, unsigned int number, un
 	if (device->driver->dma) {
 		status = device->driver->dma(device, engine, dma);
 	} else {
+		if (dma->pasid != DMA_NO_PASID || dma->address != DMA_PLAIN || dma->op == DMA_SWAP)
+			refuse(dma);
 		pthread_mutex_lock(&kernel->probe_lock);
 		status = dma_probe(device, &kernel->memory, dma);
 		pthread_mutex_unlock(&kernel->probe_lock);

@@ -41,6 +41,7 @@ static const char * const lacking[] = {
 	"no device here does atomic operations",
 	"nobody here says when the hypervisor waits",
 	"turns knobs of the reference hardware or hypervisor",
+	"the IOMMU here does not track dirty pages",
 };
 
 const char *target_lacks(const struct target *target, unsigned int needs)

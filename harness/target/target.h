@@ -79,6 +79,7 @@ enum target_need {
 	TARGET_ATOMIC = 1 << 6,		/* DMA_SWAP */
 	TARGET_WAITING = 1 << 7,	/* @waiting of struct target_ops */
 	TARGET_REFERENCE = 1 << 8,	/* ref_machine(), ref_endpoint(), ref_hyp(): its knobs */
+	TARGET_DIRTY = 1 << 9,		/* IOMMUs that track dirty pages */
 };
 
 /**

@@ -57,6 +57,7 @@ TEST_F(nested, cfgi_cd_keys_on_substream)
 	LIST();
 
 	RULE("SMMU-08");
+	NEEDS(&self->target, TARGET_PASID);
 	MAP(self->iova, self->page[0], self->granule);
 	MAP(FRESH, self->page[0], self->granule);
 	REACHES(self->iova, self->page[0]);
@@ -339,6 +340,7 @@ TEST_F(nested, default_substream)
 	LIST();
 
 	RULE("SMMU-61");
+	NEEDS(&self->target, TARGET_PASID);
 	ASSERT_EQ(0, vm_space_init(&self->vm, &plain, DMA_NO_PASID));
 	STE()[1] = (STE()[1] & ~STE1_S1DSS) | smmu_put(STE1_S1DSS, STE_S1DSS_TERMINATE);
 	CFGI_STE();

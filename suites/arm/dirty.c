@@ -31,6 +31,7 @@ TEST_F(host, stage1_reports_what_was_written)
 	uint32_t hwpt;
 
 	RULE("UAPI-83");
+	NEEDS(&self->target, TARGET_DIRTY);
 	MAP_PAGES();
 	hwpt = HWPT(self->ioas, TRACKED);
 	ATTACH(0, NO_PASID, hwpt);
@@ -50,6 +51,7 @@ TEST_F(host, written_again)
 	uint32_t hwpt;
 
 	RULE("SMMU-65");
+	NEEDS(&self->target, TARGET_DIRTY);
 	MAP_PAGES();
 	hwpt = HWPT(self->ioas, TRACKED);
 	ATTACH(0, NO_PASID, hwpt);
@@ -66,6 +68,7 @@ TEST_F(host, written_again_by_pasid)
 	uint32_t hwpt;
 
 	RULE("SMMU-65");
+	NEEDS(&self->target, TARGET_DIRTY);
 	MAP_PAGES();
 	hwpt = HWPT(self->ioas, TRACKED | IOMMU_HWPT_ALLOC_PASID);
 	ATTACH(0, 4, hwpt);
@@ -82,6 +85,7 @@ TEST_F(host, stage2_reports_what_was_written)
 	uint32_t hwpt;
 
 	RULE("UAPI-83");
+	NEEDS(&self->target, TARGET_DIRTY);
 	MAP_PAGES();
 	hwpt = HWPT(self->ioas, TRACKED | IOMMU_HWPT_ALLOC_NEST_PARENT);
 	ATTACH(0, NO_PASID, hwpt);
@@ -99,6 +103,7 @@ TEST_F(host, tracking_begins_clean)
 	uint32_t hwpt;
 
 	RULE("UAPI-82");
+	NEEDS(&self->target, TARGET_DIRTY);
 	MAP_PAGES();
 	hwpt = HWPT(self->ioas, TRACKED);
 	ATTACH(0, NO_PASID, hwpt);
@@ -115,6 +120,7 @@ TEST_F(host, block_is_dirty_as_a_whole)
 	uint32_t hwpt;
 
 	RULE("UAPI-83");
+	NEEDS(&self->target, TARGET_DIRTY);
 	IOAS_MAP(self->ioas, IOVA, 512, 512);
 	hwpt = HWPT(self->ioas, TRACKED);
 	ATTACH(0, NO_PASID, hwpt);
@@ -150,7 +156,7 @@ FIXTURE_VARIANT_ADD(guest, pasid_ats) { .pasid = 5, .ats = true };
 FIXTURE_SETUP(guest)
 {
 	const struct target_config config = {
-		.needs = target_needs(variant->ats, variant->pasid),
+		.needs = target_needs(variant->ats, variant->pasid) | TARGET_DIRTY,
 	};
 
 	TARGET_OPEN(&self->target, "arm", &config);

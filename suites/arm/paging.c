@@ -158,6 +158,7 @@ TEST_F(host, pasids_are_apart)
 	uint32_t other = ioas_alloc(&self->iommufd), rid, pasid;
 
 	RULE("UAPI-79");
+	NEEDS(&self->target, TARGET_PASID);
 	IOAS_MAP(self->ioas, IOVA, 0, 1);
 	IOAS_MAP(other, IOVA, 1, 1);
 	rid = PASID_HWPT(self->ioas);
@@ -183,6 +184,7 @@ TEST_F(host, pasid_replaced_and_detached)
 	uint32_t other = ioas_alloc(&self->iommufd), first, second;
 
 	RULE("UAPI-79");
+	NEEDS(&self->target, TARGET_PASID);
 	IOAS_MAP(self->ioas, IOVA, 0, 1);
 	IOAS_MAP(other, IOVA, 1, 1);
 	first = PASID_HWPT(self->ioas);
@@ -204,6 +206,7 @@ TEST_F(host, rid_detached_beside_a_pasid)
 	uint32_t hwpt;
 
 	RULE("UAPI-79");
+	NEEDS(&self->target, TARGET_PASID);
 	IOAS_MAP(self->ioas, IOVA, 0, 1);
 	hwpt = PASID_HWPT(self->ioas);
 	ATTACH(0, NO_PASID, hwpt);
@@ -222,6 +225,7 @@ TEST_F(host, rid_detached_beside_a_pasid)
 TEST_F(host, tag_of_a_pasid_used_again)
 {
 	RULE("NEST-09");
+	NEEDS(&self->target, TARGET_PASID);
 	for (unsigned int i = 0; i < 4; i++) {
 		uint32_t ioas = ioas_alloc(&self->iommufd), hwpt;
 
@@ -240,6 +244,7 @@ TEST_F(host, reset_keeps_attachments)
 	uint32_t hwpt;
 
 	RULE("ATS-08");
+	NEEDS(&self->target, TARGET_PASID);
 	IOAS_MAP(self->ioas, IOVA, 0, 1);
 	hwpt = PASID_HWPT(self->ioas);
 	ATTACH(0, NO_PASID, hwpt);

@@ -80,7 +80,7 @@ lint_deviations() {
 		rules_listed | grep -qx "$rule" || { echo "line $number: no rule '$rule'"; bad=1; }
 		[[ -n $kernel && -n $reason ]] || { echo "line $number: no kernel or no reason"; bad=1; }
 		[[ -z $often || $often == sometimes ]] || { echo "line $number: '$often' is not 'sometimes'"; bad=1; }
-		[[ $glob =~ ^([a-z]+)\.([a-z_]+)\. && -e suites/${BASH_REMATCH[1]}/${BASH_REMATCH[2]}.c ]] ||
+		[[ $glob =~ ^([a-z]+)\.([a-z0-9_]+)\. && -e suites/${BASH_REMATCH[1]}/${BASH_REMATCH[2]}.c ]] ||
 			{ echo "line $number: '$glob' names no test program"; bad=1; }
 	done <deviations.tsv
 	return "$bad"
