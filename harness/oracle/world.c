@@ -470,5 +470,5 @@ int world_reset(struct world *world, unsigned int device)
 	before_waiting(world);
 	rc = world->target.ops->reset(&world->target, &world->vm.iommufd,
 				      world->devices[device]->dev_id);
-	return after_waiting(world, rc);
+	return after_waiting(world, rc == -EOPNOTSUPP ? -EALREADY : rc);
 }

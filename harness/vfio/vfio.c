@@ -135,7 +135,12 @@ int vfio_detach(struct vfio_device *device, uint32_t pasid)
 
 int vfio_reset(struct vfio_device *device)
 {
-	return call(device, VFIO_DEVICE_RESET, NULL) ?: enable(device);
+	struct vfio_device_info info = { .argsz = sizeof(info) };
+	int rc = call(device, VFIO_DEVICE_GET_INFO, &info);
+
+	if (!rc && !(info.flags & VFIO_DEVICE_FLAGS_RESET))
+		return -EOPNOTSUPP;
+	return rc ?: call(device, VFIO_DEVICE_RESET, NULL) ?: enable(device);
 }
 
 /* A BAR that is not mapped is read and written through the file. */

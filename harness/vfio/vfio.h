@@ -51,7 +51,7 @@ void vfio_close(struct vfio_device *device);
 int vfio_attach(struct vfio_device *device, uint32_t pasid, uint32_t pt_id);
 int vfio_detach(struct vfio_device *device, uint32_t pasid);
 
-/** vfio_reset() - VFIO_DEVICE_RESET; memory decoding and bus mastering are turned on again */
+/** vfio_reset() - VFIO_DEVICE_RESET, on again; -EOPNOTSUPP: there is no way to reset it */
 int vfio_reset(struct vfio_device *device);
 
 /** vfio_config_read(), vfio_config_write() - @len bytes of config space, as the kernel shows it */
