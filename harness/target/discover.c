@@ -105,8 +105,9 @@ static int of_iommu(struct found *found, const char *vendor, struct iommufd *iom
 		found->has |= TARGET_PASID;
 	if (capabilities & IOMMU_HW_CAP_DIRTY_TRACKING)
 		found->has |= TARGET_DIRTY;
+	/* Linux's SMMUv3 driver turns PRI on in no device, and denies what comes all the same. */
 	if (type == IOMMU_HW_INFO_TYPE_ARM_SMMUV3)
-		found->has |= of_arm(&info.arm);
+		found->has = (found->has & ~TARGET_PRI) | of_arm(&info.arm);
 	return 0;
 }
 

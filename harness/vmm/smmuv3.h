@@ -79,6 +79,8 @@ int vmm_smmuv3_execute(struct vm *vm, const struct guest_smmuv3_list *list, unsi
 
 /** vmm_smmuv3_events() - From now on there are event records of @device's vIOMMU to read */
 int vmm_smmuv3_events(struct vm_device *device);
+/** vmm_smmuv3_await_event() - The next record, within seconds: kernels report from a thread */
+int vmm_smmuv3_await_event(struct vm_device *device, uint64_t event[4]);
 /** vmm_smmuv3_next_event() - The next record, as the guest's event queue would hold it; -EAGAIN */
 int vmm_smmuv3_next_event(struct vm_device *device, uint64_t event[4]);
 

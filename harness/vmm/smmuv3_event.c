@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Events, page requests and stalls on their way to the guest, and its answers on their way back. */
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 
 #include "core/fault.h"
@@ -9,6 +10,7 @@
 
 #define STALL_GROUP 0x10000u	/* what the hypervisor marks a STAG with */
 #define EVENTS_DEPTH 64
+#define AWAIT_MS 5000
 
 int vmm_smmuv3_events(struct vm_device *device)
 {
@@ -33,6 +35,15 @@ int vmm_smmuv3_next_event(struct vm_device *device, uint64_t event[4])
 		return -EAGAIN;
 	memcpy(event, record.data.evt, sizeof(record.data.evt));
 	return 0;
+}
+
+int vmm_smmuv3_await_event(struct vm_device *device, uint64_t event[4])
+{
+	struct pollfd pollfd = { vmm_smmuv3_viommu_of(device)->events, POLLIN };
+
+	if (pollfd.fd >= 0)
+		poll(&pollfd, 1, AWAIT_MS);
+	return vmm_smmuv3_next_event(device, event);
 }
 
 int vmm_smmuv3_faults(struct vm *vm)

@@ -59,7 +59,7 @@ FIXTURE_TEARDOWN(events)
 } while (0)
 
 #define EXPECT_EVENT(_event, _id) do { \
-	ASSERT_EQ(0, vmm_smmuv3_next_event(self->device, _event)); \
+	ASSERT_EQ(0, vmm_smmuv3_await_event(self->device, _event)); \
 	EXPECT_EQ(_id, smmu_get(EVENT0_ID, (_event)[0])); \
 	EXPECT_EQ(self->device->rid, smmu_get(EVENT0_SID, (_event)[0])); \
 } while (0)
