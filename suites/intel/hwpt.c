@@ -61,7 +61,7 @@ TEST_F(hwpt, what_a_first_stage_may_be)
 		     .flags = IOMMU_VTD_S1_SRE | IOMMU_VTD_S1_EAFE | IOMMU_VTD_S1_WPE);
 }
 
-/* What makes no sense is refused, when it is attached at the latest: then nothing has changed. */
+/* What makes no sense is refused, when it is attached at the latest. */
 static int alloc_and_attach(FIXTURE_DATA(hwpt) *self, const struct iommu_hwpt_vtd_s1 *data)
 {
 	struct target *target = &self->target;
@@ -82,21 +82,29 @@ static int alloc_and_attach(FIXTURE_DATA(hwpt) *self, const struct iommu_hwpt_vt
 #define EXPECT_NO_FIRST_STAGE(_rc, ...) do { \
 	struct iommu_hwpt_vtd_s1 data = { __VA_ARGS__ }; \
 	EXPECT_EQ(_rc, alloc_and_attach(self, &data)); \
-	REACHES(IOVA, self->page[0]); \
 } while (0)
 
 TEST_F(hwpt, widths_that_there_are_not)
 {
 	RULE("VTD-55");
-	MAP(IOVA, self->page[0], PAGE);
 	EXPECT_NO_FIRST_STAGE(-EINVAL, .addr_width = 39);
 	EXPECT_NO_FIRST_STAGE(-EINVAL, .addr_width = 0);
+}
+
+TEST_F(hwpt, replace_that_fails_changes_nothing)
+{
+	struct iommu_hwpt_vtd_s1 data = { .addr_width = 39 };
+
+	RULE("UAPI-76");
+	MAP(IOVA, self->page[0], PAGE);
+	REACHES(IOVA, self->page[0]);
+	EXPECT_GT(0, alloc_and_attach(self, &data));
+	REACHES(IOVA, self->page[0]);
 }
 
 TEST_F(hwpt, root_that_is_no_page)
 {
 	RULE("VTD-55");
-	MAP(IOVA, self->page[0], PAGE);
 	EXPECT_NO_FIRST_STAGE(-EINVAL, .addr_width = 48, .pgtbl_addr = self->page[0] + 8);
 	EXPECT_NO_FIRST_STAGE(-EINVAL, .addr_width = 48, .pgtbl_addr = 1ull << 52);
 }
