@@ -14,10 +14,10 @@ source "$ROOT/runner/table.bash"
 # shellcheck source=runner/host.bash
 source "$ROOT/runner/host.bash"
 
-# They run side by side: first what takes longest, lest it end last and alone. Two more than there are
-# CPUs, for guests and their runners also wait.
+# They run side by side: first what takes longest, lest it end last and alone. One more than there are
+# CPUs, for guests and their runners also wait. By name only: debug, faults.
 readonly ALL="uapi ref served runner unit bare lint results fuzz"
-readonly SLOTS=$(($(nproc) + 2))
+readonly SLOTS=$(($(nproc) + 1))
 
 # check_tap STATUS FILE: prints "passed failed skipped" of one TAP stream
 check_tap() {

@@ -69,7 +69,7 @@ static bool begin(struct probe *probe)
 	return true;
 }
 
-/* The word that has become @value, and in *@old what it was. The IOMMU writes to its queues, too. */
+/* The word that has become @value, in *@old what it was. The IOMMU writes to its queues, too. */
 static uint32_t *find(const struct probe *probe, uint32_t value, uint32_t *old)
 {
 	unsigned int i = 0;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
-# The uAPI suite on the default kernel of both architectures, and its races on the debug kernel.
+# The uAPI suite on the default kernel of both architectures.
 set -uo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -22,5 +22,4 @@ every_program() {
 }
 
 tap_check every-program every_program
-suite_as_tap debug --suite uapi --arch x86_64 --debug --test 'races'
 tap_end
