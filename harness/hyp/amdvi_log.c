@@ -190,9 +190,11 @@ void amd_interrupt(struct hyp *hyp, uint64_t addr, uint32_t data)
 {
 	struct amd *amd = amd_of(hyp);
 
-	if (data < amd->iommu_count && !amd->iommus[data].waiting) {
-		amd_logs_read(&amd->iommus[data]);
-		amd_fence_silent(&amd->iommus[data]);
+	amd_each_iommu(amd, iommu) {
+		if (iommu->waiting || (addr != PLATFORM_WIRED && data != iommu->number))
+			continue;
+		amd_logs_read(iommu);
+		amd_fence_silent(iommu);
 	}
 }
 

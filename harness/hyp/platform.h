@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #define PLATFORM_DEVICES 16
+#define PLATFORM_WIRED 0	/* no address of an MSI */
 
 struct platform;
 
@@ -50,7 +51,8 @@ struct platform_device {
  * @caches_absent: an IOMMU has NpCache in its PCI capability (AMD-Vi)
  * @waiting: if set, called once by the next @relax, then forgotten: what a test does while the
  *	hypervisor waits for the hardware
- * @interrupt: set by the hypervisor
+ * @interrupt: set by the hypervisor: @data was written to @addr, or, with PLATFORM_WIRED, some IOMMU
+ *	may have raised its wire
  */
 struct platform {
 	const struct platform_ops *ops;

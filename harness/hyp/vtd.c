@@ -163,11 +163,23 @@ static void clear_faults(struct vtd_iommu *iommu)
 	vtd_write(iommu, VTD_FSTS_REG, 4, VTD_FSTS_PFO);
 }
 
+static void look_everywhere(struct vtd *vtd)
+{
+	for (unsigned int i = 0; i < vtd->hyp->platform->iommu_count; i++) {
+		if (vtd_read(&vtd->iommus[i], VTD_FSTS_REG, 4) & (VTD_FSTS_PFO | VTD_FSTS_PPF))
+			clear_faults(&vtd->iommus[i]);
+		if (vtd->iommus[i].prq)
+			vtd_prq_service(&vtd->iommus[i]);
+	}
+}
+
 static void vtd_interrupt(struct hyp *hyp, uint64_t addr, uint32_t data)
 {
 	struct vtd *vtd = hyp->priv;
 	unsigned int index = data / VECTORS;
 
+	if (addr == PLATFORM_WIRED)
+		look_everywhere(vtd);
 	if ((addr & ~0xfffffull) != MSI_ADDR || index >= hyp->platform->iommu_count)
 		return;
 	if (data % VECTORS == VECTOR_PRQ)

@@ -5,6 +5,10 @@
 
 #include "machine.h"
 
-extern const struct qtest_board qtest_arm, qtest_intel, qtest_intel_first_stage, qtest_amd;
+/**
+ * qtest_board() - The machine of @vendor ("arm", "intel", "amd") that has @iommus of them
+ * @name: one of those that the vendor has; NULL: the first. Return: NULL: there is none
+ */
+const struct qtest_board *qtest_board(const char *vendor, const char *name, unsigned int iommus);
 
 #endif

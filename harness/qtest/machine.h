@@ -16,17 +16,23 @@
  * @options: of QEMU; its RAM is the object "ram"
  * @ram: physical address of RAM
  * @taken: bytes at the beginning of it that the machine uses itself
- * @iommus: registers
+ * @iommus: registers of each
+ * @buses: a PCI bus behind each: its name, its number
  * @ecam: PCI configuration space; 0: through ports 0xcf8 and 0xcfc
  * @bars: where there is room for BARs
  */
 struct qtest_board {
+	const char *vendor;
 	const char *name;
 	const char *options;
 	uint64_t ram;
 	uint64_t taken;
 	unsigned int iommu_count;
 	uint64_t iommus[QTEST_IOMMUS];
+	struct {
+		const char *name;
+		uint8_t number;
+	} buses[QTEST_IOMMUS];
 	uint64_t ecam;
 	uint64_t bars;
 };

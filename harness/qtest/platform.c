@@ -32,7 +32,7 @@ static bool relax(struct platform *platform)
 	if (waiting)
 		waiting(platform->waiting_arg);
 	if (platform->interrupt)
-		platform->interrupt(platform->interrupt_arg, 0, 0);
+		platform->interrupt(platform->interrupt_arg, PLATFORM_WIRED, 0);
 	return false;
 }
 

@@ -7,6 +7,8 @@
 #include "bare.h"
 #include "core/check.h"
 #include "dma/probe.h"
+#include "journal.h"
+#include "qtest/board.h"
 #include "qtest/platform.h"
 
 #define BARE_RAM (256ull << 20)
@@ -20,14 +22,15 @@ struct bare {
 	struct dma_memory memory;
 	struct dma_device devices[TARGET_DEVICES];
 	pthread_mutex_t dma_lock;
+	struct journal journal;
 };
 
-const struct bare_vendor bare_arm = { "arm", &qtest_arm, &hyp_smmuv3_ops };
-const struct bare_vendor bare_intel = { "intel", &qtest_intel, &hyp_vtd_ops };
-const struct bare_vendor bare_intel_first_stage = {
-	"intel", &qtest_intel_first_stage, &hyp_vtd_ops,
+static const struct {
+	const char *vendor;
+	const struct hyp_vendor_ops *ops;
+} hypervisors[] = {
+	{ "arm", &hyp_smmuv3_ops }, { "intel", &hyp_vtd_ops }, { "amd", &hyp_amdvi_ops },
 };
-const struct bare_vendor bare_amd = { "amd", &qtest_amd, &hyp_amdvi_ops };
 
 static struct bare *bare_of(struct target *target)
 {
@@ -93,20 +96,25 @@ static enum dma_status bare_dma(struct target *target, unsigned int device, unsi
 	pthread_mutex_lock(&bare->dma_lock);
 	if (dma->pasid == DMA_NO_PASID && dma->address == DMA_PLAIN)
 		status = dma_probe(&bare->devices[device], &bare->memory, dma);
+	journal_dma(&bare->journal, device, dma, status);
 	pthread_mutex_unlock(&bare->dma_lock);
-	bare->platform.interrupt(bare->platform.interrupt_arg, 0, 0);
+	bare->platform.interrupt(bare->platform.interrupt_arg, PLATFORM_WIRED, 0);
 	return status;
-}
-
-static void bare_waiting(struct target *target, void (*fn)(void *arg), void *arg)
-{
-	bare_of(target)->platform.waiting = fn;
-	bare_of(target)->platform.waiting_arg = arg;
 }
 
 static int bare_service(struct target *target)
 {
 	return hyp_service(bare_hyp(target), BARE_STEPS) ? 0 : -ETIMEDOUT;
+}
+
+static uint64_t bare_mark(struct target *target)
+{
+	return journal_mark(&bare_of(target)->journal);
+}
+
+static uint64_t bare_event(struct target *target, uint64_t number, char *line, unsigned int size)
+{
+	return journal_read(&bare_of(target)->journal, number, line, size);
 }
 
 static void bare_close(struct target *target)
@@ -135,21 +143,28 @@ static const struct target_ops bare_ops = {
 	.detach = bare_detach,
 	.reset = bare_reset,
 	.dma = bare_dma,
-	.waiting = bare_waiting,
 	.service = bare_service,
+	.mark = bare_mark,
+	.event = bare_event,
 	.close = bare_close,
 };
 
-/* As in the reference machine: bus 0, a slot for each */
-static uint16_t rid_of(unsigned int device)
+/* As in the reference machine: a slot for each */
+static unsigned int slot_of(unsigned int device)
 {
-	return (device + 1) << 3;
+	return device + 1;
 }
 
-static int find_device(struct target *target, unsigned int n)
+static uint16_t rid_of(const struct qtest_board *board, unsigned int device)
+{
+	return board->buses[device % board->iommu_count].number << 8 | slot_of(device) << 3;
+}
+
+static int add_device(struct target *target, unsigned int n)
 {
 	struct bare *bare = bare_of(target);
-	uint16_t rid = rid_of(n);
+	unsigned int iommu = n % bare->machine.board->iommu_count;
+	uint16_t rid = rid_of(bare->machine.board, n);
 	struct dma_bar bar;
 	uint32_t word = qtest_config_read(&bare->machine, rid, 0, 4);
 	struct pci_id id = {
@@ -157,24 +172,28 @@ static int find_device(struct target *target, unsigned int n)
 		.class = qtest_config_read(&bare->machine, rid, 8, 4) >> 8,
 	};
 
-	target->devices[target->device_count++] = (struct target_device){ .rid = rid };
+	target->devices[target->device_count++] = (struct target_device){
+		.rid = rid, .iommu = iommu,
+	};
 	bare->platform.devices[bare->platform.device_count++] =
-		(struct platform_device){ .rid = rid, .ats_queue_depth = 32 };
+		(struct platform_device){
+			.rid = rid, .iommu = iommu, .ats_queue_depth = 32,
+		};
 	if (!qtest_device_bar(&bare->machine, rid, 0, &bar))
 		return -ENODEV;
 	qtest_device_enable(&bare->machine, rid);
 	return dma_open_bar(&bare->devices[n], &id, &bar);
 }
 
-/* A slot for each */
-static char *device_options(unsigned int devices)
+static char *device_options(const struct qtest_board *board, unsigned int devices)
 {
 	char *text = NULL;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
 
 	for (unsigned int i = 0; out && i < devices; i++)
-		fprintf(out, "-device iommu-testdev,addr=%u ", rid_of(i) >> 3);
+		fprintf(out, "-device iommu-testdev,bus=%s,addr=%u ",
+			board->buses[i % board->iommu_count].name, slot_of(i));
 	if (out)
 		fclose(out);
 	return text;
@@ -198,32 +217,61 @@ static int start_machine(struct bare *bare, const struct qtest_board *board, con
 	return 0;
 }
 
-static int build(struct target *target, const struct bare_vendor *vendor, unsigned int devices)
+static int build(struct target *target, const struct qtest_board *board,
+		 const struct hyp_vendor_ops *ops, unsigned int devices)
 {
 	struct bare *bare = bare_of(target);
-	char *options = device_options(devices);
-	int rc = options ? start_machine(bare, vendor->board, options) : -ENOMEM;
+	char *options = device_options(board, devices);
+	int rc = options ? start_machine(bare, board, options) : -ENOMEM;
 
 	free(options);
 	for (unsigned int i = 0; i < devices && !rc; i++)
-		rc = find_device(target, i);
+		rc = add_device(target, i);
 	if (rc)
 		return rc;
-	bare->hyp = hyp_create(&bare->platform, vendor->hyp);
+	bare->hyp = hyp_create(&bare->platform, ops);
 	return bare->hyp ? 0 : -ENODEV;
 }
 
-int bare_open(struct target *target, const struct bare_vendor *vendor, unsigned int devices)
+static bool wants_other_hardware(const struct target_config *config)
+{
+	return (config->iommu && !config->any_iommu) || config->no_ats || config->no_pri ||
+	       config->no_pasid || config->ats_queue_depth || config->atc_entries || config->ram;
+}
+
+static int open_machine(struct target *target, const char *vendor,
+			const struct target_config *config)
+{
+	const struct qtest_board *board = qtest_board(vendor, getenv("NIT_BOARD"),
+						      config->iommus ?: 1);
+	unsigned int i = 0;
+
+	target->lacks = target_lacks(target, config->needs);
+	if (wants_other_hardware(config))
+		target->lacks = "needs hardware of the test's own making";
+	else if (!board)
+		target->lacks = "needs more IOMMUs than there are here";
+	if (target->lacks)
+		return -EOPNOTSUPP;
+	while (strcmp(hypervisors[i].vendor, vendor))
+		i++;
+	return build(target, board, hypervisors[i].ops, config->devices ?: 2);
+}
+
+int bare_open(struct target *target, const char *vendor, const struct target_config *config)
 {
 	struct bare *bare = calloc(1, sizeof(*bare));
 	int rc;
 
 	*target = (struct target){ .ops = &bare_ops, .priv = bare };
+	/* Stock QEMU nests on Arm only: neither ECAP.NEST nor a DTE with GV does anything. */
+	target->has = strcmp(vendor, "arm") ? 0 : TARGET_NEST;
 	if (!bare)
 		return -ENOMEM;
 	bare->machine.ram_fd = bare->machine.qtest.socket = bare->machine.qtest.log = -1;
+	bare->journal.kmsg = -1;
 	pthread_mutex_init(&bare->dma_lock, NULL);
-	rc = getenv("NIT_QEMU") ? build(target, vendor, devices ?: 2) : -ENOENT;
+	rc = getenv("NIT_QEMU") ? open_machine(target, vendor, config) : -ENOENT;
 	if (rc)
 		bare_close(target);
 	return rc;

@@ -12,21 +12,14 @@
 #include "qtest/board.h"
 #include "target.h"
 
-/** struct bare_vendor - a machine and the hypervisor for it */
-struct bare_vendor {
-	const char *name;
-	const struct qtest_board *board;
-	const struct hyp_vendor_ops *hyp;
-};
-
-extern const struct bare_vendor bare_arm, bare_intel, bare_intel_first_stage, bare_amd;
-
 /**
- * bare_open() - Start the emulator with @devices DMA devices (0: 2), and the hypervisor on it
- * Return: 0; -ENOENT: no NIT_QEMU; -ENODEV: it does not start, has no such devices, or its IOMMU
- * is not one that the hypervisor can use
+ * bare_open() - target_open() of this target
+ *
+ * NIT_BOARD in the environment chooses a machine of harness/qtest/board.c by its name, if it is one
+ * of this vendor. Return also -ENOENT: no NIT_QEMU; -ENODEV: it does not start, or its IOMMU is not
+ * one that the hypervisor can use
  */
-int bare_open(struct target *target, const struct bare_vendor *vendor, unsigned int devices);
+int bare_open(struct target *target, const char *vendor, const struct target_config *config);
 
 /* For tests of the target itself */
 struct qtest_machine *bare_machine(struct target *target);

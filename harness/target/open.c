@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bare.h"
 #include "kernel.h"
 #include "ref.h"
 
@@ -25,6 +26,8 @@ int target_open(struct target *target, const char *vendor, const struct target_c
 	config = config ?: &usual;
 	if (!kind || !*kind || !strcmp(kind, "ref"))
 		return open_ref(target, vendor, config);
+	if (!strcmp(kind, "bare"))
+		return bare_open(target, vendor, config);
 	if (!strcmp(kind, "kernel"))
 		return kernel_open(target, vendor, config);
 	return -EINVAL;
@@ -42,6 +45,7 @@ static const char * const lacking[] = {
 	"nobody here says when the hypervisor waits",
 	"turns knobs of the reference hardware or hypervisor",
 	"the IOMMU here does not track dirty pages",
+	"the IOMMU here does not nest",
 };
 
 const char *target_lacks(const struct target *target, unsigned int needs)

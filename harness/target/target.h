@@ -80,6 +80,7 @@ enum target_need {
 	TARGET_WAITING = 1 << 7,	/* @waiting of struct target_ops */
 	TARGET_REFERENCE = 1 << 8,	/* ref_machine(), ref_endpoint(), ref_hyp(): its knobs */
 	TARGET_DIRTY = 1 << 9,		/* IOMMUs that track dirty pages */
+	TARGET_NEST = 1 << 10,		/* nested translation */
 };
 
 /**

@@ -19,11 +19,12 @@ FIXTURE(host)
 
 FIXTURE_SETUP(host)
 {
+	static const struct target_config usual;
 	struct target *target = &self->target;
 
 	if (!getenv("NIT_QEMU"))
 		SKIP(return, "needs QEMU");
-	ASSERT_EQ(0, bare_open(target, &bare_arm, 2));
+	ASSERT_EQ(0, bare_open(target, "arm", &usual));
 	ASSERT_EQ(0, target->ops->iommufd_open(target, &self->iommufd));
 	ASSERT_EQ(0, target->ops->bind(target, &self->iommufd, 0, &self->dev_id));
 	self->ioas = ioas_alloc(&self->iommufd);
