@@ -51,7 +51,7 @@ struct platform_device {
  * @caches_absent: an IOMMU has NpCache in its PCI capability (AMD-Vi)
  * @waiting: if set, called once by the next @relax, then forgotten: what a test does while the
  *	hypervisor waits for the hardware
- * @interrupt: set by the hypervisor: @data was written to @addr, or, with PLATFORM_WIRED, some IOMMU
+ * @interrupt: set by the hypervisor: @data was written to @addr, or, with PLATFORM_WIRED, an IOMMU
  *	may have raised its wire
  */
 struct platform {

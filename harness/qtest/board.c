@@ -11,7 +11,7 @@
 	.vendor = "arm", .ram = 1024 * MIB, .taken = 256 * MIB, .ecam = 0x4010000000, \
 	.bars = 0x10000000
 
-/* Below 1 MiB there are holes and ROMs. Registers: Q35_HOST_BRIDGE_IOMMU_ADDR; hw/i386/amd_iommu.h */
+/* Below 1 MiB there are holes and ROMs. Registers: Q35_HOST_BRIDGE_IOMMU_ADDR; AMD alike */
 #define Q35 \
 	.taken = 256 * MIB, .bars = 0xe0000000, .iommu_count = 1, .buses = { { "pcie.0", 0 } }
 #define Q35_OPTIONS "-machine q35,kernel-irqchip=off,memory-backend=ram "
