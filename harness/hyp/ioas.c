@@ -82,6 +82,13 @@ static struct hyp_area **find(struct hyp_ioas *ioas, uint64_t iova)
 	return link;
 }
 
+struct hyp_area *hyp_ioas_area(struct hyp_ioas *ioas, uint64_t iova)
+{
+	struct hyp_area *area = *find(ioas, iova);
+
+	return area && area->iova <= iova ? area : NULL;
+}
+
 static int map_everywhere(struct hyp_ioas *ioas, const struct hyp_area *area)
 {
 	struct hyp_hwpt *hwpt, *done;

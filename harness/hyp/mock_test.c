@@ -301,6 +301,65 @@ static int test_create_access(struct hyp_context *context, struct iommu_test_cmd
 	return 0;
 }
 
+/* The access that user space has open as @fd */
+static struct mock_access *find_access(struct hyp_context *context, int fd)
+{
+	for (uint32_t id = 1; id < context->room; id++) {
+		struct mock_access *access = hyp_object_get(context, id, HYP_SELFTEST_ACCESS);
+
+		if (access && access->file.users == fd && hyp_file_is_open(&access->file))
+			return access;
+	}
+	return NULL;
+}
+
+static int copy_bytes(uint64_t to, uint64_t from, uint64_t len)
+{
+	uint8_t bytes[256];
+	int rc = 0;
+
+	for (uint64_t done = 0, part; done < len && !rc; done += part) {
+		part = len - done < sizeof(bytes) ? len - done : sizeof(bytes);
+		rc = hyp_copy_from_user(bytes, from + done, part) ?:
+		     hyp_copy_to_user(to + done, bytes, part);
+	}
+	return rc;
+}
+
+/* As iommufd_access_rw(): area by area, and what comes before one that fails is done. */
+static int test_access_rw(struct hyp_context *context, const struct iommu_test_cmd *cmd)
+{
+	const struct mock_access *access = find_access(context, cmd->id);
+	uint64_t iova = cmd->access_rw.iova, left = cmd->access_rw.length;
+	uint64_t data = cmd->access_rw.uptr;
+	bool write = cmd->access_rw.flags & MOCK_ACCESS_RW_WRITE;
+	int rc = 0;
+
+	if (!access)
+		return -ENOENT;
+	if (!left)
+		return -EINVAL;
+	if (iova + left - 1 < iova)
+		return -EOVERFLOW;
+	while (left && !rc) {
+		const struct hyp_area *area = hyp_ioas_area(access->ioas, iova);
+		uint64_t skip, part;
+
+		if (!area)
+			return -ENOENT;
+		if (!(area->prot & (write ? IOMMU_IOAS_MAP_WRITEABLE : IOMMU_IOAS_MAP_READABLE)))
+			return -EPERM;
+		skip = iova - area->iova;
+		part = area->len - skip < left ? area->len - skip : left;
+		rc = write ? copy_bytes(area->pa + skip, data, part) :
+			     copy_bytes(data, area->pa + skip, part);
+		iova += part;
+		data += part;
+		left -= part;
+	}
+	return rc;
+}
+
 void mock_service(struct hyp_context *context)
 {
 	for (uint32_t id = 1; id < context->room; id++)
@@ -406,6 +465,8 @@ static int mock_test(struct hyp_context *context, struct iommu_test_cmd *cmd)
 		return test_dirty(context, cmd);
 	case IOMMU_TEST_OP_CREATE_ACCESS:
 		return test_create_access(context, cmd);
+	case IOMMU_TEST_OP_ACCESS_RW:
+		return test_access_rw(context, cmd);
 	default:
 		return -EOPNOTSUPP;
 	}

@@ -198,6 +198,8 @@ void hyp_ioas_remove(struct hyp_ioas *ioas, struct hyp_hwpt *hwpt);
 int hyp_ioas_lock(struct hyp_hwpt *hwpt, uint64_t iova, uint64_t len, uint64_t *pa);
 void hyp_ioas_unlock(struct hyp_ioas *ioas, uint64_t iova, uint64_t len);
 
+/** hyp_ioas_area() - What is mapped at @iova, or NULL */
+struct hyp_area *hyp_ioas_area(struct hyp_ioas *ioas, uint64_t iova);
 /** hyp_ioas_has() - Something is mapped in [@iova, +@len) */
 bool hyp_ioas_has(const struct hyp_ioas *ioas, uint64_t iova, uint64_t len);
 
