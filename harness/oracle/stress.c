@@ -13,6 +13,7 @@
 #define INVALIDATE_EVERY 4
 #define OPEN_EVERY 4		/* changes after which engines get time to use the old entries */
 #define OPEN_DMAS 8
+#define CONTROL_MORE 100	/* times the mutations, at most, until a stale hit was seen */
 
 /** struct engine - a DMA thread of device @number % WORLD_DEVICES */
 struct engine {
@@ -23,7 +24,7 @@ struct engine {
 	_Atomic bool *stop;
 	_Atomic unsigned int *ready;	/* engines that have done their first DMA */
 	_Atomic unsigned long dmas;
-	unsigned long stale;
+	_Atomic unsigned long stale;
 	_Atomic bool failed;
 	char what[256];
 };
@@ -120,6 +121,22 @@ static void let_engines_run(struct engine *engines, unsigned int count)
 	}
 }
 
+static bool saw_stale(const struct engine *engines, unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++)
+		if (engines[i].stale)
+			return true;
+	return false;
+}
+
+/* How the threads interleave is the machine's: until an engine came into an open window, go on. */
+static bool has_enough(const struct stress *stress, const struct engine *engines)
+{
+	return stress->operations >= stress->mutations &&
+	       (saw_stale(engines, stress->engines) ||
+		stress->operations >= stress->mutations * CONTROL_MORE);
+}
+
 static int mutate_all(struct world *world, struct stress *stress, struct engine *engines)
 {
 	uint8_t changes[WORLD_SPACES * WORLD_SLOTS] = {};
@@ -127,7 +144,7 @@ static int mutate_all(struct world *world, struct stress *stress, struct engine 
 	int rc = 0;
 
 	prng_init(&prng, stress->seed, 1);
-	while (!rc && stress->operations < stress->mutations) {
+	while (!rc && !has_enough(stress, engines)) {
 		rc = mutate(world, &prng, changes);
 		if (!(stress->operations++ % OPEN_EVERY))
 			let_engines_run(engines, stress->engines);

@@ -12,7 +12,8 @@
 
 /**
  * struct stress - one run
- * @engines: DMA threads, 1..STRESS_ENGINES; @mutations: what the mutator does before it ends
+ * @engines: DMA threads, 1..STRESS_ENGINES; @mutations: what the mutator does before it ends,
+ *	and more as long as no engine saw an old translation: the positive control
  * @seed: of all choices; how the threads interleave is the machine's
  * @dmas, @stale, @operations: what happened
  * @failed: a DMA or an operation did what it must not: @what
