@@ -49,11 +49,8 @@ void amdvi_keep(struct amdvi_walk *walk, unsigned int kind, uint64_t addr,
 		.addr = addr & ~mask, .shift = shift, .kind = kind, .perm = page->perm,
 		.flags = page->flags, .out = page->pa - (addr & mask),
 	};
-	uint64_t generation = walk->iotlb_generation;
 
-	if (FAULT("amdvi.fill-race", "What was read before an invalidation is cached after it"))
-		generation = tlb_generation(amdvi->iotlb);
-	tlb_insert(amdvi->iotlb, &entry, generation);
+	tlb_insert(amdvi->iotlb, &entry, walk->iotlb_generation);
 }
 
 enum walk_status amdvi_set_bits(struct amdvi_walk *walk, uint64_t pa, uint64_t *entry,

@@ -171,9 +171,6 @@ void atc_invalidate(struct atc *atc, const struct hw_ats_invalidate *invalidate)
 	/* A global entry serves the PASID that is named, so it goes too. */
 	if (invalidate->has_pasid && !all_pasids(atc, invalidate))
 		match.by |= TLB_BY_SPACE | TLB_AND_GLOBAL;
-	if (FAULT("endpoint.invalidate-misses-global",
-		  "an invalidation of a PASID leaves global entries"))
-		match.by &= ~TLB_AND_GLOBAL;
 	if (FAULT("endpoint.invalidate-ignores-pasid",
 		  "an invalidation with PASID removes entries without PASID"))
 		match.domain = WITHOUT_PASID;

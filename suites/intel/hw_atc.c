@@ -118,26 +118,45 @@ TEST_F(atc, off_sends_no_translated_requests)
 
 /* ---- Completions ---- */
 
+/* 2 MiB of memory, which the second stage maps in one */
+static uint64_t new_large(struct space *s)
+{
+	uint64_t page = (new_data(s->b, 4ull << 20) + 0x1fffff) & ~0x1fffffull;
+
+	if (is_nested(s))
+		map(&s->second, named(s, page), page, 2, SS_LEAF);
+	return page;
+}
+
 /* The completion on its way is for 2 MiB; the page that is invalidated is not the one asked for. */
 TEST_F(atc, invalidation_overtakes_a_large_completion)
 {
 	struct space *s = &self->s;
-	uint64_t before = new_data(s->b, 4ull << 20), after;
+	uint64_t before = new_large(s), after = new_large(s);
 
 	RULE("ATS-02");
-	before = (before + 0x1fffff) & ~0x1fffffull;
-	after = new_data(s->b, 4ull << 20);
-	after = (after + 0x1fffff) & ~0x1fffffull;
-	if (is_nested(s)) {
-		map(&s->second, named(s, before), before, 2, SS_LEAF);
-		map(&s->second, named(s, after), after, 2, SS_LEAF);
-	}
 	map(changing(s), IOVA, named(s, before), 2, changing(s)->second ? SS_LEAF : FS_LEAF);
 	EXPECT_TRUE(invalidate_page(s, 0));
 	EXPECT_EQ(0, endpoint_prefetch_start(self->dev, s->pasid, IOVA, HW_READ));
 	map(changing(s), IOVA, named(s, after), 2, changing(s)->second ? SS_LEAF : FS_LEAF);
 	EXPECT_TRUE(invalidate_page(s, 0x5000));
 	EXPECT_EQ(-ECANCELED, endpoint_prefetch_finish(self->dev));
+	EXPECT_EQ(after + 0x5000, through_atc(s, 0x5000));
+}
+
+/* It began before the page, and serves it no more (PCIe ATS 10.3.1: all that overlaps goes). */
+TEST_F(atc, invalidation_of_a_page_ends_a_large_entry)
+{
+	struct space *s = &self->s;
+	uint64_t before = new_large(s), after = new_large(s);
+
+	RULE("ATS-02");
+	map(changing(s), IOVA, named(s, before), 2, changing(s)->second ? SS_LEAF : FS_LEAF);
+	EXPECT_TRUE(invalidate_page(s, 0));
+	EXPECT_EQ(before, through_atc(s, 0));
+	map(changing(s), IOVA, named(s, after), 2, changing(s)->second ? SS_LEAF : FS_LEAF);
+	EXPECT_EQ(before + 0x5000, through_atc(s, 0x5000));
+	EXPECT_TRUE(invalidate_page(s, 0x5000));
 	EXPECT_EQ(after + 0x5000, through_atc(s, 0x5000));
 }
 
