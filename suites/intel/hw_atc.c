@@ -116,6 +116,28 @@ TEST_F(atc, off_sends_no_translated_requests)
 	EXPECT_EQ(s->before, space_reach(s, 0));
 }
 
+/* ---- Privilege ---- */
+
+/* What a privileged request was granted is for privileged requests. */
+TEST(privileged_entry_serves_no_user)
+{
+	struct space s;
+	uint64_t data = 0;
+	struct dma dma = { .op = DMA_READ, .address = DMA_ATS, .pasid = 9, .addr = IOVA, .len = 8,
+			   .data = &data, .priv = true };
+
+	RULE("VTD-19");
+	space_on(&s, &vtd_config_full, SPACE_FIRST, 0x1234, 9);
+	map(&s.first, IOVA, s.before, 1, VTD_FS_P | VTD_FS_A | VTD_FS_D | VTD_FS_RW);
+	attach_flags(s.b, bench_rids[0], 9, VTD_PGTT_FIRST_STAGE, s.did, &s.first, &s.second, 0,
+		     VTD_PASID_SRE);
+	devices_on(s.b->dev[0]);
+	EXPECT_EQ(DMA_DONE, endpoint_dma(s.b->dev[0], 0, &dma));
+	EXPECT_EQ(s.before, data);
+	EXPECT_EQ(NOWHERE, through_atc(&s, 0));
+	bench_off(s.b);
+}
+
 /* ---- Completions ---- */
 
 /* 2 MiB of memory, which the second stage maps in one */
