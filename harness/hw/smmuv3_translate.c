@@ -441,6 +441,8 @@ static enum fast fast_hit(struct smmuv3 *smmu, const struct hw_request *request,
 	if (need & ~perm)
 		return FAST_UNDECIDED;
 	translation->pa = entry.out + (addr - entry.addr);
+	if (FAULT("smmuv3.hit-at-4k", "a hit in a block takes its first 4 KiB"))
+		translation->pa = entry.out + (addr & 0xfff);
 	translation->shift = entry.shift;
 	translation->perm = perm & (HW_READ | HW_WRITE);
 	translation->global = false;
