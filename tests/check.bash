@@ -49,7 +49,7 @@ check_report() {
 	local name=$1 counts times
 
 	echo "== $name"
-	grep -aE -A 12 '^not ok ' "$OUT/$name" | grep -vE '^ok |# TODO'
+	grep -aE -A 12 '^not ok ' "$OUT/$name" | grep -vE '^ok |# TODO|^--$'
 	read -ra counts < <(check_tap "$(cat "$OUT/$name.status" || echo killed)" "$OUT/$name")
 	read -ra times <"$OUT/$name.time"
 	printf '   %d passed, %d failed, %d skipped  (%.0f s; processor %.0f s + %.0f s)\n' \
