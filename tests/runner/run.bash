@@ -269,7 +269,9 @@ test_two_runs() {
 # makes COMMAND...: a cache entry "thing" in $OUT/made, as any run would make it
 makes() (
 	export XDG_CACHE_HOME=$OUT/made
-	bash -c '
+	# Whoever started us in the background had us ignore them.
+	# shellcheck disable=SC2016 # words of the inner shell
+	env --default-signal=INT,HUP bash -c '
 		for part in say cache; do source "$0/runner/$part.bash"; done
 		trap "jobs_kill; cache_abandon" EXIT
 		trap "exit 130" INT
