@@ -1273,7 +1273,7 @@ FIXTURE_TEARDOWN(unwritable)
 
 TEST_F(unwritable, buffer_loses_no_fault)
 {
-	struct iommu_hwpt_pgfault *buf = edge_buffer(_metadata, variant->usable);
+	uint8_t *buf = edge_buffer(_metadata, variant->usable);	/* not aligned to anything */
 	int got = variant->returned < 0 ? 0 : variant->returned / FAULT_SIZE;
 	uint32_t cookies[3] = {};
 
@@ -1282,7 +1282,8 @@ TEST_F(unwritable, buffer_loses_no_fault)
 		PAGE_FAULT(self->vm.dev.idev_id, i);
 	EXPECT_EQ(variant->returned, fd_read(self->fd, buf, 3 * FAULT_SIZE));
 	for (int i = 0; i < got; i++) {
-		memcpy(&cookies[i], &buf[i].cookie, sizeof(cookies[i]));
+		memcpy(&cookies[i], buf + i * FAULT_SIZE +
+		       offsetof(struct iommu_hwpt_pgfault, cookie), sizeof(cookies[i]));
 		EXPECT_ANSWERABLE(self->fd, cookies[i]);
 	}
 	EXPECT_EQ(got < 3 ? POLLIN | POLLOUT : POLLOUT, poll_now(self->fd));
