@@ -185,12 +185,13 @@ function explains(d, id,    i, n, rules)
 
 # Returns the deviation that applies, as JSON. One that shows "sometimes", as races do, leaves a pass
 # a pass.
-function apply_deviations(id,    d, name, kernel)
+function apply_deviations(id,    d, name, kernel, hardware)
 {
 	name = test_suite[id] "." test_program[id] "." test_name[id]
 	kernel = release[machine_arch[test_machine[id]]]
+	hardware = release[test_machine[id]]
 	for (d = 1; d <= deviations; d++) {
-		if (name !~ deviation_name[d] || kernel !~ deviation_kernel[d])
+		if (name !~ deviation_name[d] || (kernel !~ deviation_kernel[d] && hardware !~ deviation_kernel[d]))
 			continue
 		if (outcome[id] == "pass" && deviation_sometimes[d])
 			return "null"

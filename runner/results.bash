@@ -39,9 +39,11 @@ results_json() {
 			-f "$RESULTS_LIB/results.jq"
 }
 
-# Lines "arch<TAB>release" of the kernels that ran: what a deviation's kernel is compared with
+# What a deviation's second column is compared with: lines "arch<TAB>release" of the kernels that ran,
+# and "machine<TAB>qemu-VERSION" of machines whose hardware is QEMU's
 results_kernels() {
-	jq -r '.kernels // {} | to_entries[] | [.key, .value.release] | @tsv' "$1"
+	jq -r '(.kernels // {} | to_entries[] | [.key, .value.release]),
+		(.hardware // {} | to_entries[] | [.key, .value]) | @tsv' "$1"
 }
 
 # The raw logs in the order of their boots. A log is "MACHINE.REPEAT.BOOT.log".

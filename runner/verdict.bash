@@ -7,6 +7,7 @@
 verdict_open() {
 	RUN_STARTED=$SECONDS
 	RUN_DATE=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+	RUN_REVISION=$(git -C "$ROOT" describe --always --dirty 2>/dev/null)	# the tree may change while it runs
 	if [[ -z $OPT_RESULTS ]]; then
 		RUN_DIR=$ROOT/results/$(date -u +%Y%m%d-%H%M%S)
 		while ! mkdir -p "$ROOT/results" || ! mkdir "$RUN_DIR" 2>/dev/null; do
@@ -23,6 +24,15 @@ verdict_open() {
 	fi
 }
 
+# verdict_hardware: of the machines that QEMU has hardware for, and nit-hw has not, as JSON
+verdict_hardware() {
+	local machine
+
+	cut -f 1 "$RUN_DIR/plan.tsv" | sort -u | while read -r machine; do
+		[[ $OPT_TARGET != guest || -n ${MACHINE[$machine.hardware]-} ]] || echo "$machine"
+	done | jq -nR --arg qemu "qemu-${QEMU_VERSION-}" '[inputs | { (.): $qemu }] | add // {}'
+}
+
 verdict_environment() {
 	local arch
 
@@ -32,7 +42,7 @@ verdict_environment() {
 			--arg source "${KERNEL_ORIGIN_IMAGE:-$KERNEL_ORIGIN}" \
 			--arg config "${KERNEL[$arch.config]-}" \
 			'{ ($arch): { $release, $source, config_hash: $config, $accel } }'
-	done | jq -s --arg nit "$(git -C "$ROOT" describe --always --dirty 2>/dev/null)" \
+	done | jq -s --arg nit "$RUN_REVISION" --argjson hardware "$(verdict_hardware)" \
 		--arg version "$NIT_VERSION" --arg seed "$OPT_SEED" --arg qemu "${QEMU_VERSION-}" \
 		--arg command "./run.sh $OPT_COMMAND" --arg date "$RUN_DATE" --arg kernel "$OPT_KERNEL" \
 		--arg cpu "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" \
@@ -41,7 +51,7 @@ verdict_environment() {
 		--arg patch "${MUTANT_PATCH-}" --argjson boot_ms "$(verdict_boot_ms)" \
 		'{ nit: $nit, $version, $date, $seed, $command, $target, seconds: $seconds,
 		   options: { kernel: $kernel, debug: ($debug != ""), $fault, $patch },
-		   kernels: add, accel: (add | map_values(.accel)), $qemu, $boot_ms,
+		   kernels: add, accel: (add | map_values(.accel)), $qemu, $hardware, $boot_ms,
 		   host: { cpu: $cpu, cpus: $cpus, os: $host } }'
 }
 

@@ -127,10 +127,19 @@ void vm_space_fini(struct vm_space *space)
 	*space = (struct vm_space){};
 }
 
+/* Tables change: what a control saw before says nothing of what comes. */
+static void forget_controls(struct vm *vm)
+{
+	for (unsigned int i = 0; i < vm->device_count; i++)
+		vm->devices[i].control.space = NULL;
+}
+
 int vm_replace(struct vm_device *device, struct vm_space *space, struct vm_space *old)
 {
-	int rc = device->vm->vendor->attach(device, space, old);
+	int rc;
 
+	forget_controls(device->vm);
+	rc = device->vm->vendor->attach(device, space, old);
 	if (rc)
 		return rc;
 	space->devices[space->device_count++] = device;
@@ -150,8 +159,10 @@ int vm_attach(struct vm_device *device, struct vm_space *space)
 
 int vm_detach(struct vm_device *device, struct vm_space *space)
 {
-	int rc = device->vm->vendor->detach(device, space);
+	int rc;
 
+	forget_controls(device->vm);
+	rc = device->vm->vendor->detach(device, space);
 	for (unsigned int i = 0; !rc && i < space->device_count; i++) {
 		if (space->devices[i] == device) {
 			space->devices[i] = space->devices[--space->device_count];
@@ -185,21 +196,25 @@ uint64_t vm_page(struct vm *vm)
 
 int vm_map(struct vm_space *space, uint64_t iova, uint64_t gpa, uint64_t len, unsigned int prot)
 {
+	forget_controls(space->vm);
 	return pgtable_map(&space->stage1, iova, gpa, len, prot, 0);
 }
 
 void vm_unmap(struct vm_space *space, uint64_t iova, uint64_t len)
 {
+	forget_controls(space->vm);
 	pgtable_unmap(&space->stage1, iova, len, true);
 }
 
 int vm_s2_map(struct vm *vm, uint64_t gpa, void *va, uint64_t len, uint32_t flags)
 {
+	forget_controls(vm);
 	return __ioas_map(&vm->iommufd, vm->ioas, va, len, gpa, flags);
 }
 
 int vm_s2_unmap(struct vm *vm, uint64_t gpa, uint64_t len)
 {
+	forget_controls(vm);
 	return __ioas_unmap(&vm->iommufd, vm->ioas, gpa, len, NULL);
 }
 
@@ -281,6 +296,20 @@ int vm_invalidate(struct vm_space *space, uint64_t iova, uint64_t len, unsigned 
 int vm_invalidate_space(struct vm_space *space)
 {
 	return space->vm->vendor->invalidate_space(space);
+}
+
+void vm_control(struct vm_device *device, const struct vm_space *space, uint64_t iova,
+		uint64_t seen)
+{
+	device->control = (struct vm_control){ space, iova, seen };
+}
+
+uint64_t vm_control_saw(const struct vm_device *device, const struct vm_space *space,
+			uint64_t iova, uint64_t otherwise)
+{
+	const struct vm_control *control = &device->control;
+
+	return control->space == space && control->iova == iova ? control->seen : otherwise;
 }
 
 void vm_evidence(struct vm *vm, uint64_t mark, unsigned int lines)

@@ -61,11 +61,19 @@ struct vm_vendor {
 
 extern const struct vm_vendor vm_intel, vm_amd, vm_arm;
 
+/** struct vm_control - what a positive control saw in place of the old page */
+struct vm_control {
+	const struct vm_space *space;
+	uint64_t iova;
+	uint64_t seen;
+};
+
 /**
  * struct vm_device - a device given to the VM
  * @number: of the target's device; @rid: the guest's id of it (vRID)
  * @ats: its DMA goes through its ATC
  * @held, @held_data: the DMA that is held, if one is
+ * @control: the last one that saw nothing old, until tables change again; space NULL: none
  */
 struct vm_device {
 	struct vm *vm;
@@ -77,6 +85,7 @@ struct vm_device {
 	uint32_t vdevice_id;
 	struct dma held;
 	uint64_t held_data;
+	struct vm_control control;
 	void *priv;
 };
 
@@ -175,6 +184,15 @@ bool vm_write_finish(struct vm_device *device);
 /** vm_invalidate() - Guest and VMM do what the architecture asks for after a stage-1 change */
 int vm_invalidate(struct vm_space *space, uint64_t iova, uint64_t len, unsigned int change);
 int vm_invalidate_space(struct vm_space *space);
+
+/**
+ * vm_control() - A control saw @seen at @iova of @space, not the old page: it has to be the new one
+ * vm_control_saw() - What it saw; @otherwise, where there was no such control
+ */
+void vm_control(struct vm_device *device, const struct vm_space *space, uint64_t iova,
+		uint64_t seen);
+uint64_t vm_control_saw(const struct vm_device *device, const struct vm_space *space,
+			uint64_t iova, uint64_t otherwise);
 
 /** vm_evidence() - What the hardware saw since @mark as notes of the test: last @lines lines */
 void vm_evidence(struct vm *vm, uint64_t mark, unsigned int lines);
