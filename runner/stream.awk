@@ -4,8 +4,8 @@
 #	awk -f text.awk -f outcome.awk -f stream.awk what=plan plan.tsv what=kernels KERNELS \
 #		what=deviations deviations.tsv what=stream STREAM
 #
-# KERNELS has lines "arch<TAB>release" and "machine<TAB>hardware". STREAM is the raw logs in the order of the boots, each after
-# a line "\001machine<TAB>repeat<TAB>boot"; no log contains \001. The words of a log are described
+# KERNELS has lines "arch<TAB>release" and "machine<TAB>hardware". STREAM is the raw logs in the order of
+# the boots, each after a line "\001machine<TAB>repeat<TAB>boot"; no log contains \001. The words of a log are described
 # in guests/init/init.c; the runner adds "console TEXT" and "died REASON".
 #
 # Prints JSON, an object a line: {"test": {...}} in the order of the plan, {"program": {...}}.
