@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,17 +18,31 @@ static struct {
 	struct hyp_file *first;
 } files = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
-/* Who cannot write sees no POLLOUT: a pipe's read end. Ours never blocks. */
+/* The same pipe, for who may write, too, and so polls POLLOUT */
+static int reopen_writable(int fd)
+{
+	char path[32];
+	int writable;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	writable = open(path, O_RDWR | O_CLOEXEC);
+	close(fd);
+	return writable;
+}
+
+/* A pipe: ours never blocks, and tells when user space has closed all of its own. */
 static int open_ends(bool writable, int *ours, int *users)
 {
 	int ends[2];
 
-	if (writable ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) :
-		       pipe2(ends, O_CLOEXEC))
-		return errno == EMFILE ? -EMFILE : -errno;
-	*users = ends[0];
+	if (pipe2(ends, O_CLOEXEC))
+		return -errno;
+	*users = writable ? reopen_writable(ends[0]) : ends[0];
 	*ours = ends[1];
-	return fcntl(ends[1], F_SETFL, O_NONBLOCK) ? -errno : 0;
+	if (*users >= 0 && !fcntl(ends[1], F_SETFL, O_NONBLOCK))
+		return 0;
+	close(ends[1]);
+	return -errno;
 }
 
 int hyp_file_init(struct hyp_file *file, struct hyp *hyp, const struct hyp_file_ops *ops,
@@ -87,7 +101,7 @@ static bool is_users_end(const struct hyp_file *file, int fd)
 	struct stat stat;
 
 	return fd != file->bell && !fstat(fd, &stat) && stat.st_ino == file->inode &&
-	       (S_ISFIFO(stat.st_mode) || S_ISSOCK(stat.st_mode));
+	       S_ISFIFO(stat.st_mode);
 }
 
 /* A number of user space's end: the first one, or what it has been duplicated to; -1: closed */

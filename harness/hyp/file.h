@@ -2,7 +2,7 @@
 /*
  * Files that the hypervisor gives to user space: event queues.
  *
- * User space has one end of a pipe or of a local socket, so that poll(), dup(), close() and all
+ * User space has one end of a pipe, so that poll(), dup(), close() and all
  * are the kernel's. What goes over it says only that there is something to read; the events stay
  * in the hypervisor's memory until iommufd_read() takes them (harness/iommufd/event.h).
  */
