@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bare.h"
+#include "hypervised.h"
 #include "core/check.h"
 #include "dma/probe.h"
 #include "journal.h"
@@ -55,35 +56,6 @@ static int bare_iommufd_open(struct target *target, struct iommufd *iommufd)
 static void *bare_memory(struct target *target, uint64_t size)
 {
 	return hyp_user_alloc(bare_hyp(target), size);
-}
-
-static int bare_bind(struct target *target, struct iommufd *iommufd, unsigned int device,
-		     uint32_t *dev_id)
-{
-	return hyp_device_bind(iommufd, target->devices[device].rid, dev_id);
-}
-
-static void bare_unbind(struct target *target, struct iommufd *iommufd, unsigned int device,
-			uint32_t dev_id)
-{
-	hyp_device_unbind(iommufd, dev_id);
-}
-
-static int bare_attach(struct target *target, struct iommufd *iommufd, uint32_t dev_id,
-		       uint32_t pasid, uint32_t pt_id)
-{
-	return hyp_device_attach(iommufd, dev_id, pasid, pt_id);
-}
-
-static int bare_detach(struct target *target, struct iommufd *iommufd, uint32_t dev_id,
-		       uint32_t pasid)
-{
-	return hyp_device_detach(iommufd, dev_id, pasid);
-}
-
-static int bare_reset(struct target *target, struct iommufd *iommufd, uint32_t dev_id)
-{
-	return hyp_device_reset(iommufd, dev_id);
 }
 
 /* What the IOMMU has to report of a DMA is there when the DMA is over: as an MSI would be. */
@@ -137,11 +109,11 @@ static const struct target_ops bare_ops = {
 	.name = "bare",
 	.iommufd_open = bare_iommufd_open,
 	.memory = bare_memory,
-	.bind = bare_bind,
-	.unbind = bare_unbind,
-	.attach = bare_attach,
-	.detach = bare_detach,
-	.reset = bare_reset,
+	.bind = hypervised_bind,
+	.unbind = hypervised_unbind,
+	.attach = hypervised_attach,
+	.detach = hypervised_detach,
+	.reset = hypervised_reset,
 	.dma = bare_dma,
 	.service = bare_service,
 	.mark = bare_mark,

@@ -103,6 +103,8 @@ static int of_iommu(struct found *found, const char *vendor, struct iommufd *iom
 		found->has |= TARGET_PRI;
 	if (pasid)
 		found->has |= TARGET_PASID;
+	/* Where it does not, making a nest parent or a nested table says so. */
+	found->has |= TARGET_NEST;
 	if (capabilities & IOMMU_HW_CAP_DIRTY_TRACKING)
 		found->has |= TARGET_DIRTY;
 	/* Linux's SMMUv3 driver turns PRI on in no device, and denies what comes all the same. */

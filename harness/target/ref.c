@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "hyp/platform.h"
+#include "hypervised.h"
 #include "ref.h"
 
 #define REF_RAM_BASE (1ULL << 32)
@@ -50,35 +51,6 @@ static void *ref_memory(struct target *target, uint64_t size)
 	return hyp_user_alloc(ref_hyp(target), size);
 }
 
-static int ref_bind(struct target *target, struct iommufd *iommufd, unsigned int device,
-		    uint32_t *dev_id)
-{
-	return hyp_device_bind(iommufd, target->devices[device].rid, dev_id);
-}
-
-static void ref_unbind(struct target *target, struct iommufd *iommufd, unsigned int device,
-		       uint32_t dev_id)
-{
-	hyp_device_unbind(iommufd, dev_id);
-}
-
-static int ref_attach(struct target *target, struct iommufd *iommufd, uint32_t dev_id,
-		      uint32_t pasid, uint32_t pt_id)
-{
-	return hyp_device_attach(iommufd, dev_id, pasid, pt_id);
-}
-
-static int ref_detach(struct target *target, struct iommufd *iommufd, uint32_t dev_id,
-		      uint32_t pasid)
-{
-	return hyp_device_detach(iommufd, dev_id, pasid);
-}
-
-static int ref_reset(struct target *target, struct iommufd *iommufd, uint32_t dev_id)
-{
-	return hyp_device_reset(iommufd, dev_id);
-}
-
 static enum dma_status ref_dma(struct target *target, unsigned int device, unsigned int engine,
 			       struct dma *dma)
 {
@@ -102,12 +74,6 @@ static int ref_prefetch(struct target *target, unsigned int device, uint32_t pas
 {
 	return endpoint_prefetch(ref_endpoint(target, device), pasid, addr,
 				 write ? HW_READ | HW_WRITE : HW_READ);
-}
-
-static int ref_viommu_mmio(struct target *target, struct iommufd *iommufd, uint64_t mmap_offset,
-			   uint64_t offset, unsigned int size, bool write, uint64_t *value)
-{
-	return hyp_viommu_mmio(iommufd, mmap_offset, offset, size, write, value);
 }
 
 static void ref_waiting(struct target *target, void (*fn)(void *arg), void *arg)
@@ -169,16 +135,16 @@ static const struct target_ops ref_ops = {
 	.name = "ref",
 	.iommufd_open = ref_iommufd_open,
 	.memory = ref_memory,
-	.bind = ref_bind,
-	.unbind = ref_unbind,
-	.attach = ref_attach,
-	.detach = ref_detach,
-	.reset = ref_reset,
+	.bind = hypervised_bind,
+	.unbind = hypervised_unbind,
+	.attach = hypervised_attach,
+	.detach = hypervised_detach,
+	.reset = hypervised_reset,
 	.dma = ref_dma,
 	.dma_start = ref_dma_start,
 	.dma_finish = ref_dma_finish,
 	.prefetch = ref_prefetch,
-	.viommu_mmio = ref_viommu_mmio,
+	.viommu_mmio = hypervised_viommu_mmio,
 	.waiting = ref_waiting,
 	.service = ref_service,
 	.page_request = ref_page_request,

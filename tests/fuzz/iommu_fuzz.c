@@ -19,7 +19,6 @@
 #include <stdlib.h>
 
 #include "core/pages.h"
-#include "core/prng.h"
 #include "hw/amdvi.h"
 #include "hw/machine.h"
 #include "hw/smmuv3.h"
@@ -28,6 +27,7 @@
 #include "spec/amdvi.h"
 #include "spec/smmuv3.h"
 #include "spec/vtd.h"
+#include "random.h"
 
 enum { RAM = 4 << 20, ENGINES = 2, RID = 3, ENTRIES = 64, SETTLE = 100, OPERATIONS = 400 };
 
@@ -579,23 +579,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 }
 
 #ifdef NIT_FUZZ_RANDOM
+static void choose(unsigned long run)
+{
+	kind = kinds[run % 3];
+}
+
 int main(int argc, char **argv)
 {
-	unsigned long runs = argc > 1 ? strtoul(argv[1], NULL, 0) : 1000;
-	struct prng prng;
-
-	prng_init(&prng, argc > 2 ? strtoull(argv[2], NULL, 0) : prng_seed(), 0);
-	LLVMFuzzerInitialize(&argc, &argv);
-	for (unsigned long run = 0; run < runs; run++) {
-		uint8_t data[2048];
-		size_t size = prng_below(&prng, sizeof(data));
-
-		for (size_t i = 0; i < size; i++)
-			data[i] = prng_next(&prng);
-		kind = kinds[run % 3];
-		LLVMFuzzerTestOneInput(data, size);
-	}
-	printf("# %lu inputs\n", runs);
+	fuzz_random(argc, argv, choose);
 	return 0;
 }
 #endif

@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "core/prng.h"
 #include "vfio_user/server.h"
 
 #include "../unit/vfio_user_client.h"
+#include "random.h"
 
 enum { MEMORY = 1 << 20, OPERATIONS = 64 };
 
@@ -201,21 +201,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 #ifdef NIT_FUZZ_RANDOM
 int main(int argc, char **argv)
 {
-	unsigned long runs = argc > 1 ? strtoul(argv[1], NULL, 0) : 1000;
-	struct prng prng;
-
-	prng_init(&prng, argc > 2 ? strtoull(argv[2], NULL, 0) : prng_seed(), 0);
-	LLVMFuzzerInitialize(&argc, &argv);
-	for (unsigned long run = 0; run < runs; run++) {
-		uint8_t data[2048];
-		size_t size = prng_below(&prng, sizeof(data));
-
-		for (size_t i = 0; i < size; i++)
-			data[i] = prng_next(&prng);
-		LLVMFuzzerTestOneInput(data, size);
-	}
+	fuzz_random(argc, argv, NULL);
 	rmdir(dir);
-	printf("# %lu inputs\n", runs);
 	return 0;
 }
 #endif
