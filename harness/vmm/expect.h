@@ -13,6 +13,12 @@
 
 #define VM_EVIDENCE_LINES 24
 
+/** VM_OPEN() - vm_open() that must succeed; a skip where the hardware does not nest */
+#define VM_OPEN(_vm, _target, _vendor, _parent_flags) do { \
+	NEEDS(_target, TARGET_NEST); \
+	ASSERT_EQ(0, vm_open(_vm, _target, _vendor, _parent_flags)); \
+} while (0)
+
 /**
  * EXPECT_DMA() - @_device reaches the page at guest physical @_page through @_iova of @_space
  *

@@ -441,7 +441,7 @@ FIXTURE_SETUP(halting)
 	amdvi.timeout_halts = true;
 	self->iova = 0x7f1200000000;
 	TARGET_OPEN(&self->target, "amd", &config);
-	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &vm_amd, 0));
+	VM_OPEN(&self->vm, &self->target, &vm_amd, 0);
 	for (unsigned int i = 0; i < 2; i++) {
 		ADD_DEVICE(&self->vm, i, true, &self->devices[i]);
 		ASSERT_EQ(0, vm_space_init(&self->vm, &self->spaces[i], DMA_NO_PASID));

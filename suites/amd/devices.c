@@ -46,7 +46,7 @@ FIXTURE_SETUP(devices)
 	self->vendor.config = &variant->config;
 	self->iova = 0x7f1200000000;
 	TARGET_OPEN(&self->target, "amd", &config);
-	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &self->vendor, 0));
+	VM_OPEN(&self->vm, &self->target, &self->vendor, 0);
 	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, variant->pasid));
 	for (unsigned int i = 0; i < DEVICES; i++) {
 		ADD_DEVICE(&self->vm, i, variant->ats, &self->devices[i]);

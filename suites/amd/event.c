@@ -37,7 +37,7 @@ FIXTURE_SETUP(reports)
 	self->vendor.config = &variant->config;
 	self->iova = 0x7f1200000000;
 	TARGET_OPEN(&self->target, "amd", NULL);
-	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &self->vendor, 0));
+	VM_OPEN(&self->vm, &self->target, &self->vendor, 0);
 	ADD_DEVICE(&self->vm, 0, variant->ats, &self->device);
 	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, variant->pasid));
 	ASSERT_EQ(0, vm_attach(self->device, &self->space));
@@ -127,7 +127,7 @@ TEST_F(reports, faults_of_another_vm)
 	uint64_t event[2];
 	struct vm other;
 
-	ASSERT_EQ(0, vm_open(&other, &self->target, &self->vendor, 0));
+	VM_OPEN(&other, &self->target, &self->vendor, 0);
 	ADD_DEVICE(&other, 1, false, &device);
 	ASSERT_EQ(0, vm_space_init(&other, &space, variant->pasid));
 	ASSERT_EQ(0, vm_attach(device, &space));

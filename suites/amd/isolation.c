@@ -42,7 +42,7 @@ FIXTURE_SETUP(two_vms)
 	self->iova = 0x7f1200000000;
 	TARGET_OPEN(&self->target, "amd", &config);
 	for (unsigned int i = 0; i < 2; i++) {
-		ASSERT_EQ(0, vm_open(&self->vms[i], &self->target, &self->vendor, 0));
+		VM_OPEN(&self->vms[i], &self->target, &self->vendor, 0);
 		ADD_DEVICE(&self->vms[i], i, variant->ats, &self->devices[i]);
 		ASSERT_EQ(0, vm_space_init(&self->vms[i], &self->spaces[i], variant->pasid));
 		ASSERT_EQ(0, vm_attach(self->devices[i], &self->spaces[i]));

@@ -39,7 +39,7 @@ FIXTURE_SETUP(np_cache)
 	self->vendor.config = &variant->config;
 	self->iova = 0x7f1200000000;
 	TARGET_OPEN(&self->target, "amd", &config);
-	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &self->vendor, 0));
+	VM_OPEN(&self->vm, &self->target, &self->vendor, 0);
 	ADD_DEVICE(&self->vm, 0, variant->ats, &self->device);
 	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, variant->pasid));
 	ASSERT_EQ(0, vm_attach(self->device, &self->space));

@@ -252,7 +252,7 @@ TEST_F(nested, domain_of_a_vm_that_ended)
 	entry = *pgtable_entry(&self->space.stage1, iova, 0);
 	vm_space_fini(&self->space);
 	vm_close(&self->vm);
-	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &self->vendor, 0));
+	VM_OPEN(&self->vm, &self->target, &self->vendor, 0);
 	ADD_DEVICE(&self->vm, 0, variant->ats, &self->device);
 	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, variant->pasid));
 	ASSERT_EQ(0, vm_attach(self->device, &self->space));

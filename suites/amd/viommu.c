@@ -27,7 +27,7 @@ FIXTURE_SETUP(owned)
 	self->vendor.config = &hw;
 	self->iova = 0x7f1200000000;
 	TARGET_OPEN(&self->target, "amd", NULL);
-	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &self->vendor, 0));
+	VM_OPEN(&self->vm, &self->target, &self->vendor, 0);
 	ADD_DEVICE(&self->vm, 0, true, &self->device);
 	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, DMA_NO_PASID));
 	ASSERT_EQ(0, vm_attach(self->device, &self->space));
@@ -111,7 +111,7 @@ TEST_F(owned, viommus_that_are_refused)
 
 	no_viommu.viommu = false;
 	TARGET_OPEN(&target, "amd", &config);
-	ASSERT_EQ(0, vm_open(&vm, &target, &vm_amd, 0));
+	VM_OPEN(&vm, &target, &vm_amd, 0);
 	ADD_DEVICE(&vm, 0, false, &device);
 	EXPECT_EQ(-EOPNOTSUPP, __viommu_alloc(&vm.iommufd, device->dev_id, vm.parent,
 					      IOMMU_VIOMMU_TYPE_AMD, &data, sizeof(data), &id));
@@ -333,7 +333,7 @@ TEST_F(owned, guest_id_used_again)
 	INVALIDATE(self->iova, PAGE, VM_LEAF_ONLY);
 	vm_space_fini(&self->space);
 	vm_close(&self->vm);
-	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &self->vendor, 0));
+	VM_OPEN(&self->vm, &self->target, &self->vendor, 0);
 	ADD_DEVICE(&self->vm, 1, true, &self->device);
 	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, DMA_NO_PASID));
 	/* How the first VM called device 0 */
@@ -370,8 +370,7 @@ TEST_F(owned, stores_of_hardware_are_dirty)
 
 	vm_space_fini(&self->space);
 	vm_close(&self->vm);
-	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &self->vendor,
-			     IOMMU_HWPT_ALLOC_DIRTY_TRACKING));
+	VM_OPEN(&self->vm, &self->target, &self->vendor, IOMMU_HWPT_ALLOC_DIRTY_TRACKING);
 	ADD_DEVICE(&self->vm, 0, true, &self->device);
 	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, DMA_NO_PASID));
 	ASSERT_EQ(0, window_map(&self->vm, 0, 0));

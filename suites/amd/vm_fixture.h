@@ -53,11 +53,14 @@ FIXTURE_VARIANT(nested)
 
 FIXTURE_SETUP(nested)
 {
+	const struct target_config config = {
+		.needs = target_needs(variant->ats, variant->pasid),
+	};
+
 	self->vendor = vm_amd;
 	self->vendor.config = &variant->config;
-	TARGET_OPEN(&self->target, "amd", NULL);
-	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &self->vendor,
-			     IOMMU_HWPT_ALLOC_DIRTY_TRACKING));
+	TARGET_OPEN(&self->target, "amd", &config);
+	VM_OPEN(&self->vm, &self->target, &self->vendor, IOMMU_HWPT_ALLOC_DIRTY_TRACKING);
 	ADD_DEVICE(&self->vm, 0, variant->ats, &self->device);
 	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, variant->pasid));
 	ASSERT_EQ(0, vm_attach(self->device, &self->space));

@@ -28,7 +28,7 @@ FIXTURE_SETUP(commands)
 	smmu.cmdq_log2 = SMALL_QUEUE;
 	smmu.ds = false;
 	TARGET_OPEN(&self->target, "arm", &config);
-	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &vm_arm, 0));
+	VM_OPEN(&self->vm, &self->target, &vm_arm, 0);
 	ASSERT_EQ(0, vm_add_device(&self->vm, 0, true, &self->device));
 	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, DMA_NO_PASID));
 	ASSERT_EQ(0, vm_attach(self->device, &self->space));

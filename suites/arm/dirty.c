@@ -3,7 +3,9 @@
  * Dirty tracking (3.13): what was written is reported once it was, and again only if it is written
  * again; whatever caches say that the page is writable.
  */
-#include "host.h"
+#define HOST_VENDOR "arm"
+#include "arm.h"
+#include "vmm/host.h"
 
 #define TRACKED IOMMU_HWPT_ALLOC_DIRTY_TRACKING
 #define PAGES 64
@@ -160,7 +162,7 @@ FIXTURE_SETUP(guest)
 	};
 
 	TARGET_OPEN(&self->target, "arm", &config);
-	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &vm_arm, TRACKED));
+	VM_OPEN(&self->vm, &self->target, &vm_arm, TRACKED);
 	vmm_smmuv3(&self->vm)->guest.cd_flags = CD0_HA | CD0_HD;
 	ASSERT_EQ(0, vm_add_device(&self->vm, 0, variant->ats, &self->device));
 	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, variant->pasid));

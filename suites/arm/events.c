@@ -29,7 +29,7 @@ FIXTURE_SETUP(events)
 	};
 
 	TARGET_OPEN(&self->target, "arm", &config);
-	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &vm_arm, 0));
+	VM_OPEN(&self->vm, &self->target, &vm_arm, 0);
 	ASSERT_EQ(0, vmm_smmuv3_faults(&self->vm));
 	ASSERT_EQ(0, vm_add_device(&self->vm, 0, true, &self->device));
 	ASSERT_EQ(0, vmm_smmuv3_events(self->device));
@@ -323,7 +323,7 @@ FIXTURE_SETUP(stall)
 	};
 
 	TARGET_OPEN(&self->target, "arm", &config);
-	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &vm_arm, 0));
+	VM_OPEN(&self->vm, &self->target, &vm_arm, 0);
 	ASSERT_EQ(0, vmm_smmuv3_faults(&self->vm));
 	vmm_smmuv3(&self->vm)->guest.cd_flags = CD0_S;
 	ASSERT_EQ(0, vm_add_device(&self->vm, 0, false, &self->device));

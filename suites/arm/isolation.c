@@ -38,8 +38,8 @@ FIXTURE_SETUP(two_vms)
 	};
 
 	TARGET_OPEN(&self->target, "arm", &config);
-	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &vm_arm, 0));
-	ASSERT_EQ(0, vm_open(&self->other, &self->target, &vm_arm, 0));
+	VM_OPEN(&self->vm, &self->target, &vm_arm, 0);
+	VM_OPEN(&self->other, &self->target, &vm_arm, 0);
 	ASSERT_EQ(0, vm_add_device(&self->vm, 0, variant->ats, &self->device));
 	ASSERT_EQ(0, vm_add_device(&self->other, 1, variant->ats, &self->other_device));
 	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, variant->pasid));
@@ -231,7 +231,7 @@ TEST_F(two_vms, vmid_used_again)
 	OTHER_REACHES(0);
 	vm_space_fini(&self->other_space);
 	vm_close(&self->other);
-	ASSERT_EQ(0, vm_open(&self->other, &self->target, &vm_arm, 0));
+	VM_OPEN(&self->other, &self->target, &vm_arm, 0);
 	ASSERT_EQ(0, vm_add_device(&self->other, 1, self->device->ats, &self->other_device));
 	ASSERT_EQ(0, vm_space_init(&self->other, &self->other_space, self->space.pasid));
 	ASSERT_EQ(0, vm_attach(self->other_device, &self->other_space));

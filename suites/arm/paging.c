@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The hypervisor's own page tables: attached, replaced, unmapped, by RID and by PASID. */
-#include "host.h"
+#define HOST_VENDOR "arm"
+#include "arm.h"
+#include "vmm/host.h"
 
 TEST_F(host, unmap)
 {

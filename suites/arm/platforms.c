@@ -65,7 +65,7 @@ FIXTURE_SETUP(platform)
 	smmu.cmdq_log2 = variant->cmdq_log2 ?: smmu.cmdq_log2;
 	smmu.httu = variant->no_httu ? SMMU_HTTU_NONE : smmu.httu;
 	TARGET_OPEN(&self->target, "arm", &config);
-	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &vm_arm, 0));
+	VM_OPEN(&self->vm, &self->target, &vm_arm, 0);
 	vmm_smmuv3(&self->vm)->guest.page_shift = variant->page_shift;
 	ASSERT_EQ(0, vm_add_device(&self->vm, 0, true, &self->device));
 	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, DMA_NO_PASID));
@@ -188,7 +188,7 @@ FIXTURE_SETUP(machines)
 	};
 
 	TARGET_OPEN(&self->target, "arm", &config);
-	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &vm_arm, 0));
+	VM_OPEN(&self->vm, &self->target, &vm_arm, 0);
 	ASSERT_EQ(0, vm_add_device(&self->vm, 0, variant->ats, &self->device));
 	ASSERT_EQ(0, vm_add_device(&self->vm, 1, variant->ats, &self->second));
 	ASSERT_NE(self->device->viommu_id, self->second->viommu_id);

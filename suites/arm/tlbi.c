@@ -258,7 +258,7 @@ FIXTURE_SETUP(spaces)
 	};
 
 	TARGET_OPEN(&self->target, "arm", &config);
-	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &vm_arm, 0));
+	VM_OPEN(&self->vm, &self->target, &vm_arm, 0);
 	ASSERT_EQ(0, vm_add_device(&self->vm, 0, variant->ats, &self->device));
 	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, DMA_NO_PASID));
 	ASSERT_EQ(0, vm_space_init(&self->vm, &self->other, 3));

@@ -36,7 +36,7 @@ static void open_vm(struct __test_metadata *_metadata, struct target *target, st
 		    unsigned int number, bool ats, struct vm_device **device,
 		    struct vm_space *space, struct vmm_smmuv3_vcmdq *queue)
 {
-	ASSERT_EQ(0, vm_open(vm, target, &vm_arm, 0));
+	VM_OPEN(vm, target, &vm_arm, 0);
 	vmm_smmuv3(vm)->type = IOMMU_VIOMMU_TYPE_TEGRA241_CMDQV;
 	ASSERT_EQ(0, vm_add_device(vm, number, ats, device));
 	ASSERT_EQ(0, vm_space_init(vm, space, DMA_NO_PASID));

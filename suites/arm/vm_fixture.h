@@ -50,7 +50,7 @@ static inline void nested_open(struct __test_metadata *_metadata,
 
 	wanted.needs |= target_needs(variant->ats, variant->pasid);
 	TARGET_OPEN(&self->target, "arm", &wanted);
-	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &vm_arm, 0));
+	VM_OPEN(&self->vm, &self->target, &vm_arm, 0);
 	guest = &vmm_smmuv3(&self->vm)->guest;
 	guest->page_shift = variant->page_shift;
 	guest->cd_two_level = variant->cd_two_level;

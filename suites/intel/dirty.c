@@ -31,8 +31,7 @@ FIXTURE_VARIANT_ADD(dirty, pasid_ats) { .pasid = 0x1005, .ats = true };
 FIXTURE_SETUP(dirty)
 {
 	TARGET_OPEN(&self->target, "intel", NULL);
-	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &vm_intel,
-			     IOMMU_HWPT_ALLOC_DIRTY_TRACKING));
+	VM_OPEN(&self->vm, &self->target, &vm_intel, IOMMU_HWPT_ALLOC_DIRTY_TRACKING);
 	ASSERT_EQ(0, vm_add_device(&self->vm, 0, variant->ats, &self->device));
 	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, variant->pasid));
 	ASSERT_EQ(0, vm_attach(self->device, &self->space));

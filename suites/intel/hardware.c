@@ -98,7 +98,7 @@ FIXTURE_SETUP(hardware)
 		variant->freedom(&ref_machine(&self->target)->iommus[0]->freedom);
 		variant->freedom(endpoint_freedom(ref_endpoint(&self->target, 0)));
 	}
-	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &vm_intel, 0));
+	VM_OPEN(&self->vm, &self->target, &vm_intel, 0);
 	ASSERT_EQ(0, vm_add_device(&self->vm, 0, true, &self->device));
 	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, DMA_NO_PASID));
 	self->page[0] = vm_page(&self->vm);

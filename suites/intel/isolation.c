@@ -43,7 +43,7 @@ static void open_vm(struct __test_metadata *_metadata, FIXTURE_DATA(vms) *self, 
 	static const uint32_t pasids[SPACES] = { DMA_NO_PASID, PASID };
 	struct vm *vm = &self->vm[n];
 
-	ASSERT_EQ(0, vm_open(vm, &self->target, &vm_intel, 0));
+	VM_OPEN(vm, &self->target, &vm_intel, 0);
 	ASSERT_EQ(0, vm_add_device(vm, n, ats, &self->device[n]));
 	for (unsigned int i = 0; i < SPACES; i++) {
 		struct vm_space *space = &self->space[n][i];
@@ -228,7 +228,7 @@ FIXTURE_SETUP(mixed)
 	const struct target_config config = { .devices = 3 };
 
 	TARGET_OPEN(&self->target, "intel", &config);
-	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &vm_intel, 0));
+	VM_OPEN(&self->vm, &self->target, &vm_intel, 0);
 	ASSERT_EQ(0, vm_add_device(&self->vm, 2, variant->ats, &self->through));
 	ASSERT_EQ(0, pass_through(self));
 	for (unsigned int i = 0; i < 2; i++) {
@@ -320,7 +320,7 @@ FIXTURE_SETUP(devices)
 	const struct target_config config = { .iommus = variant->iommus, .devices = VM_DEVICES };
 
 	TARGET_OPEN(&self->target, "intel", &config);
-	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &vm_intel, 0));
+	VM_OPEN(&self->vm, &self->target, &vm_intel, 0);
 	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, variant->pasid));
 	for (unsigned int n = 0; n < VM_DEVICES; n++) {
 		ASSERT_EQ(0, vm_add_device(&self->vm, n, variant->ats, &self->device[n]));

@@ -29,7 +29,7 @@ FIXTURE_VARIANT_ADD(page_request, pasid) { .pasid = 0x1005 };
 FIXTURE_SETUP(page_request)
 {
 	TARGET_OPEN(&self->target, "intel", NULL);
-	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &vm_intel, 0));
+	VM_OPEN(&self->vm, &self->target, &vm_intel, 0);
 	ASSERT_EQ(0, vmm_vtd_page_requests(&self->vm));
 	ASSERT_EQ(0, vm_add_device(&self->vm, 0, true, &self->device));
 	ASSERT_EQ(0, vm_add_device(&self->vm, 1, true, &self->second));

@@ -36,7 +36,7 @@ FIXTURE_VARIANT_ADD(nested, pasid_ats_5_levels) { .pasid = 0x1005, .levels = 5, 
 FIXTURE_SETUP(nested)
 {
 	TARGET_OPEN(&self->target, "intel", NULL);
-	ASSERT_EQ(0, vm_open(&self->vm, &self->target, &vm_intel, 0));
+	VM_OPEN(&self->vm, &self->target, &vm_intel, 0);
 	vmm_vtd(&self->vm)->guest.levels = variant->levels;
 	ASSERT_EQ(0, vm_add_device(&self->vm, 0, variant->ats, &self->device));
 	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, variant->pasid));

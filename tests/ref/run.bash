@@ -13,6 +13,7 @@ trap 'rm -rf "$OUT"' EXIT
 suite_as_tap ref --target ref
 suite_as_tap ref-asan --target ref --sanitize address,undefined
 suite_as_tap ref-fill --target ref --sanitize fill
+NIT_SUITES=$ROOT/tests suite_as_tap fill --target ref --suite fill --sanitize fill
 suite_as_tap ref-uapi --target ref --suite uapi
 suite_as_tap ref-uapi-asan --target ref --suite uapi --sanitize address,undefined
 suite_as_tap ref-tsan --target ref --sanitize thread --test random
