@@ -393,6 +393,20 @@ int world_s2_map(struct world *world, unsigned int window, unsigned int spare)
 	return after_waiting(world, rc);
 }
 
+/* That a kernel breaks this promise is seen by a test of its own; here the VMM keeps it. */
+static int drop_pasids(struct world *world)
+{
+	const struct world_config *config = world->config;
+	int rc = 0;
+
+	if (!config->vendor->stage2_leaves_pasids || !config->pasid || !config->ats ||
+	    world->target.has & TARGET_REFERENCE)
+		return 0;
+	for (unsigned int i = 2; i < WORLD_SPACES && !rc; i++)
+		rc = vm_invalidate_space(&world->spaces[i]);
+	return rc;
+}
+
 /* The call returns when nothing uses the page any more: its return is the completion. */
 int world_s2_unmap(struct world *world, unsigned int window)
 {
@@ -402,7 +416,7 @@ int world_s2_unmap(struct world *world, unsigned int window)
 
 	history_change(history, HISTORY_NONE, 0, tick(world));
 	before_waiting(world);
-	rc = vm_s2_unmap(&world->vm, windows[window], VM_PAGE);
+	rc = vm_s2_unmap(&world->vm, windows[window], VM_PAGE) ?: drop_pasids(world);
 	now = tick(world);
 	history_changed(history, now);
 	if (!rc)

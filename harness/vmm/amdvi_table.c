@@ -39,7 +39,7 @@ static int open_iommu(struct vmm_amdvi *vmm, struct vm_device *device,
 	int rc;
 
 	iommu->event_fd = -1;
-	rc = __viommu_alloc(iommufd, device->dev_id, vmm->vm->parent, IOMMU_VIOMMU_TYPE_AMD, &data,
+	rc = __viommu_alloc(iommufd, device->dev_id, device->parent, IOMMU_VIOMMU_TYPE_AMD, &data,
 			    sizeof(data), &iommu->viommu_id);
 	if (rc)
 		return rc;

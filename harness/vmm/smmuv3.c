@@ -93,7 +93,7 @@ static int find_viommu(struct vm_device *device, struct vmm_smmuv3_viommu **out)
 		return -ENOSPC;
 	viommu = &vmm->viommus[vmm->viommu_count];
 	*viommu = (struct vmm_smmuv3_viommu){ .iommu = iommu, .events = -1 };
-	rc = __viommu_alloc(&device->vm->iommufd, device->dev_id, device->vm->parent, vmm->type,
+	rc = __viommu_alloc(&device->vm->iommufd, device->dev_id, device->parent, vmm->type,
 			    tegra ? &data : NULL, tegra ? sizeof(data) : 0, &viommu->id);
 	if (rc)
 		return rc;
@@ -277,4 +277,5 @@ const struct vm_vendor vm_arm = {
 	.detach = arm_detach,
 	.invalidate = arm_invalidate,
 	.invalidate_space = arm_invalidate_space,
+	.stage2_leaves_pasids = true,
 };

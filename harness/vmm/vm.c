@@ -77,15 +77,40 @@ static uint16_t virtual_rid(struct vm *vm, unsigned int number)
 	       vm->target->devices[number].rid ^ 0x100;
 }
 
+static int attach_parent(struct vm_device *device, uint32_t parent)
+{
+	struct vm *vm = device->vm;
+
+	device->parent = parent;
+	return vm->target->ops->attach(vm->target, &vm->iommufd, device->dev_id, DMA_NO_PASID,
+				       parent);
+}
+
+/*
+ * A page table may be one IOMMU's own: "EINVAL: domain and device are incompatible"
+ * (iommu_attach_device). Whoever cannot share another's parent gets one, of the same IOAS.
+ */
+static int give_parent(struct vm *vm, struct vm_device *device)
+{
+	uint32_t own;
+	int rc = -EINVAL;
+
+	for (unsigned int i = 0; i < vm->device_count && rc == -EINVAL; i++)
+		rc = attach_parent(device, vm->devices[i].parent);
+	if (rc != -EINVAL)
+		return rc;
+	rc = __hwpt_alloc(&vm->iommufd, device->dev_id, vm->ioas, vm->parent_flags, &own);
+	if (rc)
+		return rc;
+	if (!vm->parent)
+		vm->parent = own;
+	return attach_parent(device, own);
+}
+
 static int give_device(struct vm *vm, struct vm_device *device)
 {
-	int rc = 0;
+	int rc = give_parent(vm, device);
 
-	if (!vm->parent)
-		rc = __hwpt_alloc(&vm->iommufd, device->dev_id, vm->ioas, vm->parent_flags,
-				  &vm->parent);
-	rc = rc ?: vm->target->ops->attach(vm->target, &vm->iommufd, device->dev_id, DMA_NO_PASID,
-					   vm->parent);
 	return rc ?: vm->vendor->device_add(device);
 }
 

@@ -41,6 +41,8 @@ enum vm_change {
  *	[@iova, +@len): IOTLB, then ATC of each device of the space, with the syncs in between;
  *	the VMM carries it out. @change: enum vm_change
  * @invalidate_space: the same for the whole address space
+ * @stage2_leaves_pasids: kernels leave in ATCs what was asked for with a PASID when stage 2 changes
+ *	(deviations.tsv, NEST-08): a VMM that cannot live with it invalidates itself
  */
 struct vm_vendor {
 	const char *name;
@@ -57,6 +59,7 @@ struct vm_vendor {
 	int (*invalidate)(struct vm_space *space, uint64_t iova, uint64_t len,
 			  unsigned int change);
 	int (*invalidate_space)(struct vm_space *space);
+	bool stage2_leaves_pasids;
 };
 
 extern const struct vm_vendor vm_intel, vm_amd, vm_arm;
@@ -72,6 +75,7 @@ struct vm_control {
  * struct vm_device - a device given to the VM
  * @number: of the target's device; @rid: the guest's id of it (vRID)
  * @ats: its DMA goes through its ATC
+ * @parent: the nest parent that it is under
  * @held, @held_data: the DMA that is held, if one is
  * @control: the last one that saw nothing old, until tables change again; space NULL: none
  */
@@ -81,6 +85,7 @@ struct vm_device {
 	uint16_t rid;
 	uint32_t dev_id;
 	bool ats;
+	uint32_t parent;
 	uint32_t viommu_id;
 	uint32_t vdevice_id;
 	struct dma held;
@@ -108,7 +113,8 @@ struct vm_space {
 
 /**
  * struct vm
- * @parent: nest parent HWPT of @ioas, made with @parent_flags for the first device
+ * @parent: nest parent HWPT of @ioas, made with @parent_flags for the first device; devices that
+ *	cannot share it have others (struct vm_device)
  * @mem: guest RAM: addresses are guest physical, pointers the VMM's
  * @spare: VM_SPARE_PAGES pages of the VMM's that the guest does not see
  * @priv: the vendor's
