@@ -140,9 +140,9 @@ static void amdvi_destroy(struct hw_iommu *iommu)
 static const struct hw_iommu_ops ops = AMDVI_OPS(AMDVI_MMIO_SIZE);
 static const struct hw_iommu_ops viommu_ops = AMDVI_OPS(AMDVI_VIOMMU_MMIO_SIZE);
 
-static uint64_t extended_features(const struct amdvi_config *config)
+void amdvi_features(const struct amdvi_config *config, uint64_t efr[2])
 {
-	return (config->prefetch ? AMDVI_EFR_PREF_SUP : 0) |
+	efr[0] = (config->prefetch ? AMDVI_EFR_PREF_SUP : 0) |
 	       (config->ppr ? AMDVI_EFR_PPR_SUP : 0) | (config->nx ? AMDVI_EFR_NX_SUP : 0) |
 	       (config->gt ? AMDVI_EFR_GT_SUP : 0) | (config->ia ? AMDVI_EFR_IA_SUP : 0) |
 	       amdvi_put(config->host_levels - 4, AMDVI_EFR_HATS) |
@@ -153,7 +153,9 @@ static uint64_t extended_features(const struct amdvi_config *config)
 	       (config->giosup ? AMDVI_EFR_GIO_SUP : 0) | (config->ha ? AMDVI_EFR_HA_SUP : 0) |
 	       (config->hd ? AMDVI_EFR_HD_SUP : 0) |
 	       (config->eph ? AMDVI_EFR_EPH_SUP : 0) |
+	       (config->ga ? AMDVI_EFR_GA_SUP : 0) |
 	       (config->viommu ? AMDVI_EFR_VIOMMU_SUP : 0);
+	efr[1] = config->gcr3trp ? AMDVI_EFR2_GCR3TRP_MODE : 0;
 }
 
 static bool possible(const struct amdvi_config *config)
@@ -168,6 +170,7 @@ struct hw_iommu *amdvi_create(struct machine *machine, const struct amdvi_config
 {
 	static const struct amdvi_config all = { AMDVI_CONFIG };
 	struct amdvi *amdvi = calloc(1, sizeof(*amdvi));
+	uint64_t efr[2];
 
 	if (!config)
 		config = &all;
@@ -181,8 +184,9 @@ struct hw_iommu *amdvi_create(struct machine *machine, const struct amdvi_config
 	snprintf(amdvi->hw.unit, sizeof(amdvi->hw.unit), "amdvi%u", machine->iommu_count);
 	pthread_mutex_init(&amdvi->lock, NULL);
 	pthread_mutex_init(&amdvi->dte_lock, NULL);
-	amdvi->efr = extended_features(config);
-	amdvi->efr2 = config->gcr3trp ? AMDVI_EFR2_GCR3TRP_MODE : 0;
+	amdvi_features(config, efr);
+	amdvi->efr = efr[0];
+	amdvi->efr2 = efr[1];
 	amdvi->host.amdvi = amdvi;
 	amdvi->iotlb = tlb_create(config->iotlb_entries ?: ENTRIES, machine->seed);
 	amdvi->walks = tlb_create(config->walk_entries ?: ENTRIES, machine->seed + 1);

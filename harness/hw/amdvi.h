@@ -24,6 +24,8 @@
  * @device_id: of the IOMMU's own function
  * @prefetch, @ppr, @nx, @gt, @ia, @giosup, @ha, @hd: the bits of the extended feature register
  * @eph: EPHSup, without which Linux turns on neither ATS nor PRI; EPHEn changes nothing here
+ * @ga: GASup: Linux 7.3 believes firmware's copy of the features only with it; interrupts are not
+ *	remapped here, GAEn changes nothing
  * @gcr3trp: EFR2[GCR3TRPMode]: a GCR3 table may lie in guest physical memory
  * @viommu: the hardware vIOMMU, with the VF and VF control windows
  * @np_cache: not-present translations are cached, too (capability header, NpCache)
@@ -43,6 +45,7 @@ struct amdvi_config {
 	bool ha;
 	bool hd;
 	bool eph;
+	bool ga;
 	bool gcr3trp;
 	bool viommu;
 	bool np_cache;
@@ -70,6 +73,9 @@ struct amdvi_config {
  * Return: NULL: no memory, no room in the machine, or no such configuration
  */
 struct hw_iommu *amdvi_create(struct machine *machine, const struct amdvi_config *config);
+
+/** amdvi_features() - The Extended Feature registers (3.4.7, 3.4.21) of such an IOMMU */
+void amdvi_features(const struct amdvi_config *config, uint64_t efr[2]);
 
 /** struct amdvi_cached - entries in the caches now; evidence for traces, no test depends on it */
 struct amdvi_cached {

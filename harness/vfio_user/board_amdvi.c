@@ -14,17 +14,25 @@
 #define IVHD_SELECT 2
 #define CAPABILITY 0x40
 
-static struct hw_iommu *create(struct machine *machine, const struct board *board,
-			       unsigned int unit)
+static struct amdvi_config config_of(const struct board *board, unsigned int unit)
 {
 	struct amdvi_config config = { AMDVI_CONFIG };
 
 	config.device_id = board->units[unit].slot << 3;
 	config.viommu = false;
 	config.eph = true;
+	config.ga = true;
 	/* More than 16 bits of PASID is a BUG() of Linux 7.3. */
 	config.pasid_bits = 16;
 	config.gcr3_levels = 2;
+	return config;
+}
+
+static struct hw_iommu *create(struct machine *machine, const struct board *board,
+			       unsigned int unit)
+{
+	struct amdvi_config config = config_of(board, unit);
+
 	return amdvi_create(machine, &config);
 }
 
@@ -54,11 +62,14 @@ static void put_device(struct acpi_table *table, uint16_t device_id)
 	acpi_put(table, 1, 0);
 }
 
-/* EFR images of 0: software reads the registers. */
+/* With images of the feature registers: Linux 7.3 finds HDSup nowhere else (amd_iommu_hd_support). */
 static void put_ivhd(struct acpi_table *table, const struct board *board, unsigned int unit)
 {
+	const struct amdvi_config config = config_of(board, unit);
 	size_t start = table->len;
+	uint64_t efr[2];
 
+	amdvi_features(&config, efr);
 	acpi_put(table, 1, IVHD);
 	acpi_put(table, 1, IVHD_FLAGS);
 	acpi_put(table, 2, 0);
@@ -67,8 +78,8 @@ static void put_ivhd(struct acpi_table *table, const struct board *board, unsign
 	acpi_put(table, 8, board->units[unit].base);
 	acpi_put(table, 4, 0);	/* segment, info */
 	acpi_put(table, 4, 0);	/* attributes */
-	acpi_put(table, 8, 0);
-	acpi_put(table, 8, 0);
+	acpi_put(table, 8, efr[0]);
+	acpi_put(table, 8, efr[1]);
 	for (unsigned int i = 0; i < board->endpoint_count; i++) {
 		if (board->endpoints[i].port)
 			put_device(table, board->endpoints[i].slot << 3);
