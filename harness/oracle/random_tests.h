@@ -45,6 +45,17 @@ FIXTURE_VARIANT_ADD(random, two_iommus_ats_free)
 	.iommus = 2, .pasid = true, .ats = true, .free = true,
 };
 
+/* Whether a kernel has nested page tables is seen by making them. */
+static bool is_nested(const struct world_config *config)
+{
+	static struct world world;
+	int rc = world_open(&world, config);
+
+	if (!rc)
+		world_close(&world);
+	return rc != -EOPNOTSUPP;
+}
+
 FIXTURE_SETUP(random)
 {
 	struct target target;
@@ -64,6 +75,8 @@ FIXTURE_SETUP(random)
 		.open = ref_world_open, .arg = &self->ref, .vendor = &RANDOM_VM,
 		.ats = variant->ats, .pasid = variant->pasid,
 	};
+	if (!(target.has & TARGET_REFERENCE) && !is_nested(&self->config))
+		SKIP(return, "no nested page tables in this kernel");
 }
 
 FIXTURE_TEARDOWN(random)

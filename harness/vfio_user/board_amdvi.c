@@ -62,7 +62,7 @@ static void put_device(struct acpi_table *table, uint16_t device_id)
 	acpi_put(table, 1, 0);
 }
 
-/* With images of the feature registers: Linux 7.3 finds HDSup nowhere else (amd_iommu_hd_support). */
+/* With images of the features: Linux 7.3 finds HDSup nowhere else (amd_iommu_hd_support). */
 static void put_ivhd(struct acpi_table *table, const struct board *board, unsigned int unit)
 {
 	const struct amdvi_config config = config_of(board, unit);

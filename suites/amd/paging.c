@@ -41,9 +41,10 @@ FIXTURE_VARIANT_ADD(paging, v2_ats) { .v2 = true, .ats = true };
 FIXTURE_VARIANT_ADD(paging, v1_ats_two_iommus) { .ats = true, .iommus = 2 };
 FIXTURE_VARIANT_ADD(paging, v2_ats_two_iommus) { .v2 = true, .ats = true, .iommus = 2 };
 
-static void set_up(struct __test_metadata *_metadata, struct host *host, unsigned int iommus)
+static void set_up(struct __test_metadata *_metadata, struct host *host, unsigned int iommus,
+		   unsigned int needs)
 {
-	struct target_config config = { .iommus = iommus, .devices = DEVICES };
+	struct target_config config = { .iommus = iommus, .devices = DEVICES, .needs = needs };
 
 	TARGET_OPEN(&host->target, "amd", &config);
 	ASSERT_EQ(0, host->target.ops->iommufd_open(&host->target, &host->iommufd));
@@ -58,7 +59,7 @@ static void set_up(struct __test_metadata *_metadata, struct host *host, unsigne
 
 FIXTURE_SETUP(paging)
 {
-	set_up(_metadata, &self->host, variant->iommus);
+	set_up(_metadata, &self->host, variant->iommus, variant->ats ? TARGET_ATS : 0);
 	if (self->host.target.lacks)
 		return;
 }
@@ -86,7 +87,7 @@ FIXTURE_VARIANT_ADD(pasids, ats) { .v2 = true, .ats = true };
 
 FIXTURE_SETUP(pasids)
 {
-	set_up(_metadata, &self->host, 1);
+	set_up(_metadata, &self->host, 1, target_needs(variant->ats, 0));
 	if (self->host.target.lacks)
 		return;
 }
