@@ -62,8 +62,9 @@ plan_machine() {
 
 	for ((repeat = 1; repeat <= OPT_REPEAT; repeat++)); do
 		awk -F '\t' -v OFS='\t' -v machine="$1" -v arch="$2" -v suite="$3" -v repeat="$repeat" \
-			-v target="${MACHINE[$1.target]-}" \
-			'$1 == suite && !(target == "kernel" && $2 ~ /^hw_/) {
+			-v target="${MACHINE[$1.target]-}" -v programs=" ${MACHINE[$1.programs]-} " \
+			'$1 == suite && !(target == "kernel" && $2 ~ /^hw_/) &&
+			(programs ~ /^ *$/ || index(programs, " " $2 " ")) {
 				print machine, arch, $1, $2, $3, repeat
 			}' "$WORK/tests"
 	done

@@ -14,6 +14,7 @@
 #include "kernel.h"
 
 #define HUGE_PAGE (2ULL << 20)
+#define VIOMMU_REGISTERS (64ULL << 10)	/* struct iommu_viommu_tegra241_cmdqv: page 0 */
 #define MEMORY_ROOM (512ULL << 20)
 #define CANDIDATES 32
 #define HARDWARE_LINES 14	/* of evidence */
@@ -265,6 +266,27 @@ static int kernel_prefetch(struct target *target, unsigned int number, uint32_t 
 	       -EOPNOTSUPP;
 }
 
+/* Mapped for this access only: a vIOMMU lives as long as its registers are mapped. */
+static int kernel_viommu_mmio(struct target *target, struct iommufd *iommufd,
+			      uint64_t mmap_offset, uint64_t offset, unsigned int size, bool write,
+			      uint64_t *value)
+{
+	volatile uint32_t *registers;
+
+	if (size != sizeof(*registers) || offset + size > VIOMMU_REGISTERS)
+		return -EINVAL;
+	registers = iommufd->ops->mmap(iommufd, NULL, VIOMMU_REGISTERS, PROT_READ | PROT_WRITE,
+				       MAP_SHARED, mmap_offset);
+	if (registers == MAP_FAILED)
+		return -errno;
+	if (write)
+		registers[offset / size] = *value;
+	else
+		*value = registers[offset / size];
+	munmap((void *)registers, VIOMMU_REGISTERS);
+	return 0;
+}
+
 /* A device that is open and says what its hardware saw; NULL: none */
 static struct dma_device *observer(struct kernel *kernel)
 {
@@ -360,6 +382,7 @@ static const struct target_ops kernel_ops = {
 	.dma_start = kernel_dma_start,
 	.dma_finish = kernel_dma_finish,
 	.prefetch = kernel_prefetch,
+	.viommu_mmio = kernel_viommu_mmio,
 	.service = kernel_service,
 	.page_request = kernel_page_request,
 	.page_answer = kernel_page_answer,

@@ -49,6 +49,13 @@ static const struct board boards[] = {
 			FULL(0x15, 1),
 			{ .slot = 0x13, .port = true, .ats = true, .pri = true, .pasid = true },
 		},
+	}, {
+		.name = "smmuv3-cmdqv",
+		.vendor = &board_smmuv3,
+		.unit_count = 1,
+		.units = { { 0, SMMUV3_BASE, .cmdqv = true } },
+		.endpoint_count = 2,
+		.endpoints = { FULL(0x11, 0), FULL(0x12, 0) },
 	},
 };
 

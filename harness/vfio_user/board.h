@@ -25,10 +25,12 @@
 /**
  * struct board_unit - an IOMMU: a slot of bus 0 (SMMUv3: of a bus that the guest does not know),
  * and where firmware puts its registers
+ * @cmdqv: an SMMUv3 with Tegra241 command queue virtualisation
  */
 struct board_unit {
 	uint8_t slot;
 	uint32_t base;
+	bool cmdqv;
 };
 
 /**

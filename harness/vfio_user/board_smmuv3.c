@@ -21,8 +21,9 @@
 #define MEMORY_WINDOW 0x20
 #define BAR0 0x10
 #define TIMEOUT_STEPS 500
+#define VINTF_LOG2 2
 
-static struct smmuv3_config config_of(const struct board *board)
+static struct smmuv3_config config_of(const struct board *board, unsigned int unit)
 {
 	struct smmuv3_config config = smmuv3_config_full();
 
@@ -31,13 +32,17 @@ static struct smmuv3_config config_of(const struct board *board)
 	config.pps = true;
 	config.atc_timeout = TIMEOUT_STEPS;
 	config.cmdq_log2 = config.eventq_log2 = config.priq_log2 = 8;
+	config.cmdqv = board->units[unit].cmdqv;
+	config.vcmdq_log2 = 4;
+	config.vintf_log2 = VINTF_LOG2;
+	config.sid_log2 = 2;
 	return config;
 }
 
 static struct hw_iommu *create(struct machine *machine, const struct board *board,
 			       unsigned int unit)
 {
-	struct smmuv3_config config = config_of(board);
+	struct smmuv3_config config = config_of(board, unit);
 
 	return smmuv3_create(machine, &config);
 }
@@ -109,15 +114,24 @@ static unsigned int accesses(const struct board *board,
 
 static void put_unit(const struct board *board, unsigned int index, FILE *out)
 {
-	uint32_t base = board->units[index].base;
+	uint32_t base = board->units[index].base, queues = base + SMMUV3_CMDQV_OFFSET;
+	bool cmdqv = board->units[index].cmdqv;
 
 	fprintf(out, "\tsmmu%u: smmu@%x {\n"
-		"\t\tcompatible = \"arm,smmu-v3\";\n"
+		"\t\tcompatible = %s\"arm,smmu-v3\";\n"
 		"\t\treg = <0 %#x 0 %#x>;\n"
 		"\t\tdma-coherent;\n"
 		"\t\t#iommu-cells = <1>;\n"
-		"\t\tmsi-parent = <&{/intc@8000000/its@8080000} 0>;\n"
-		"\t};\n", index, base, base, SMMU_REGISTERS_SIZE);
+		"\t\tmsi-parent = <&{/intc@8000000/its@8080000} 0>;\n", index, base,
+		cmdqv ? "\"nvidia,tegra264-smmu\", " : "", base, SMMU_REGISTERS_SIZE);
+	if (cmdqv)
+		fprintf(out, "\t\tnvidia,cmdqv = <&cmdqv%u>;\n", index);
+	fprintf(out, "\t};\n");
+	if (cmdqv)	/* without interrupts, which are wired in the real one */
+		fprintf(out, "\tcmdqv%u: cmdqv@%x {\n"
+			"\t\tcompatible = \"nvidia,tegra264-cmdqv\";\n"
+			"\t\treg = <0 %#x 0 %#x>;\n"
+			"\t};\n", index, queues, queues, CMDQV_SIZE(1 << VINTF_LOG2));
 }
 
 /*

@@ -126,6 +126,7 @@ TEST_F(nested, waits_for_requests_in_flight)
 TEST_F(nested, translation_on_its_way)
 {
 	RULE("ATS-02");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	struct endpoint *endpoint = endpoint_of(&self->target, self->device);
 
 	MAP(self->iova, self->page[0], PAGE);
@@ -164,6 +165,7 @@ TEST_F(nested, every_size_of_atc_range)
 TEST_F(nested, atc_entries_of_pasids)
 {
 	RULE("AMD-04");
+	NEEDS(&self->target, TARGET_PASID);
 	static const uint32_t pasids[] = { 1, 0xff, 0x100, 0x1ff };
 	struct vm_space spaces[4];
 
@@ -207,6 +209,7 @@ TEST_F(nested, many_invalidations)
 TEST_F(nested, late_and_double_answers)
 {
 	RULE("ATS-01");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	struct endpoint_behaviour *behaviour =
 		endpoint_behaviour(endpoint_of(&self->target, self->device));
 
@@ -239,6 +242,7 @@ static void silent_device(struct __test_metadata *_metadata, FIXTURE_DATA(nested
 TEST_F(nested, device_that_never_answers)
 {
 	RULE("NEST-07");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	endpoint_behaviour(endpoint_of(&self->target, self->device))->never_complete = true;
 	silent_device(_metadata, self);
 }
@@ -246,6 +250,7 @@ TEST_F(nested, device_that_never_answers)
 TEST_F(nested, device_that_loses_invalidations)
 {
 	RULE("NEST-07");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	endpoint_behaviour(endpoint_of(&self->target, self->device))->drop_invalidates = true;
 	silent_device(_metadata, self);
 }
@@ -253,6 +258,7 @@ TEST_F(nested, device_that_loses_invalidations)
 TEST_F(nested, device_that_answers_with_a_wrong_itag)
 {
 	RULE("NEST-07");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	endpoint_behaviour(endpoint_of(&self->target, self->device))->wrong_itag = true;
 	silent_device(_metadata, self);
 }
@@ -260,6 +266,7 @@ TEST_F(nested, device_that_answers_with_a_wrong_itag)
 TEST_F(nested, device_that_answers_too_few_times)
 {
 	RULE("ATS-01");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	endpoint_behaviour(endpoint_of(&self->target, self->device))->short_count = true;
 	silent_device(_metadata, self);
 }
@@ -268,6 +275,7 @@ TEST_F(nested, device_that_answers_too_few_times)
 TEST_F(nested, silent_device_while_stage_2_is_unmapped)
 {
 	RULE("NEST-07");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	struct endpoint_behaviour *behaviour =
 		endpoint_behaviour(endpoint_of(&self->target, self->device));
 
@@ -290,6 +298,7 @@ TEST_F(nested, silent_device_while_stage_2_is_unmapped)
 TEST_F(nested, one_silent_device_of_two)
 {
 	RULE("NEST-07");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	struct vm_device *second;
 	struct vm_space other;
 

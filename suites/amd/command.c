@@ -391,6 +391,7 @@ static struct hw_iommu *iommu_of(struct target *target)
 TEST_F(nested, command_buffer_that_stopped)
 {
 	RULE("NEST-05");
+	NEEDS(&self->target, TARGET_REFERENCE);
 	struct hw_iommu *iommu = iommu_of(&self->target);
 	uint64_t base = iommu->ops->mmio_read(iommu, AMDVI_CMDBUF_BASE, 8) & AMDVI_BASE_ADDR;
 	uint64_t tail = iommu->ops->mmio_read(iommu, AMDVI_CMDBUF_TAIL, 8);

@@ -35,7 +35,9 @@ FIXTURE_VARIANT_ADD(two_vms, hw_pasid) { .pasid = 5, .config.hw = true };
 
 FIXTURE_SETUP(two_vms)
 {
-	struct target_config config = { .iommus = variant->iommus };
+	struct target_config config = {
+		.iommus = variant->iommus, .needs = target_needs(variant->ats, variant->pasid),
+	};
 
 	self->vendor = vm_amd;
 	self->vendor.config = &variant->config;

@@ -163,6 +163,7 @@ TEST_F(nested, every_device_of_the_vm)
 TEST_F(nested, every_pasid_of_the_device)
 {
 	RULE("NEST-08");
+	NEEDS(&self->target, TARGET_PASID);
 	static const uint32_t pasids[] = { 1, 0xff, 0x1ff, DMA_NO_PASID };
 	struct vm_space spaces[4];
 
@@ -189,6 +190,7 @@ TEST_F(nested, every_pasid_of_the_device)
 TEST_F(nested, a_pasid_that_the_guest_forgot)
 {
 	RULE("AMD-62");
+	NEEDS(&self->target, TARGET_PASID);
 	struct vm_space lost;
 	uint64_t *entry;
 

@@ -93,6 +93,7 @@ TEST_F(nested, parent_and_back)
 TEST_F(nested, two_pasids)
 {
 	RULE("AMD-01");
+	NEEDS(&self->target, TARGET_PASID);
 	struct vm_space other;
 
 	SPACE(&other, variant->pasid == 0x1a5 ? 0xa5 : 0x1a5, self->page[1]);

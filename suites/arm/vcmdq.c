@@ -36,9 +36,14 @@ static void open_vm(struct __test_metadata *_metadata, struct target *target, st
 		    unsigned int number, bool ats, struct vm_device **device,
 		    struct vm_space *space, struct vmm_smmuv3_vcmdq *queue)
 {
+	int rc;
+
 	VM_OPEN(vm, target, &vm_arm, 0);
 	vmm_smmuv3(vm)->type = IOMMU_VIOMMU_TYPE_TEGRA241_CMDQV;
-	ASSERT_EQ(0, vm_add_device(vm, number, ats, device));
+	rc = vm_add_device(vm, number, ats, device);
+	if (rc == -EOPNOTSUPP && !(target->has & TARGET_REFERENCE))
+		SKIP(return, "the IOMMU here has no command queues for guests");
+	ASSERT_EQ(0, rc);
 	ASSERT_EQ(0, vm_space_init(vm, space, DMA_NO_PASID));
 	ASSERT_EQ(0, vm_attach(*device, space));
 	ASSERT_EQ(0, vmm_smmuv3_vcmdq_open(*device, 0, LOG2, queue));
@@ -47,7 +52,9 @@ static void open_vm(struct __test_metadata *_metadata, struct target *target, st
 FIXTURE_SETUP(vcmdq)
 {
 	struct smmuv3_config smmu = smmuv3_config_full();
-	const struct target_config config = { .iommu = &smmu };
+	const struct target_config config = {
+		.iommu = &smmu, .any_iommu = true, .needs = variant->ats ? TARGET_ATS : 0,
+	};
 
 	smmu.cmdqv = true;
 	smmu.vcmdq_log2 = 3;
@@ -57,6 +64,8 @@ FIXTURE_SETUP(vcmdq)
 	TARGET_OPEN(&self->target, "arm", &config);
 	open_vm(_metadata, &self->target, &self->vm, 0, variant->ats, &self->device, &self->space,
 		&self->queue);
+	if (!self->queue.id)
+		return;
 	open_vm(_metadata, &self->target, &self->other, 1, variant->ats, &self->other_device,
 		&self->other_space, &self->other_queue);
 	self->iova = 0x7f1000000000;
@@ -208,6 +217,7 @@ TEST_F(vcmdq, error_is_an_event)
 		struct iommufd_vevent_header header;
 		struct iommu_vevent_tegra241_cmdqv data;
 	} event = {};
+	ssize_t size;
 	uint32_t id;
 	LIST();
 	int fd;
@@ -218,10 +228,13 @@ TEST_F(vcmdq, error_is_an_event)
 	smmuv3_cmd_cfgi_all(guest_smmuv3_next(&list));
 	EXPECT_ILLEGAL();
 	ASSERT_EQ(0, self->target.ops->service(&self->target));
-	EXPECT_EQ(sizeof(event), iommufd_read(fd, &event, sizeof(event)));
+	size = iommufd_read(fd, &event, sizeof(event));
+	close(fd);
+	if (!size && !(self->target.has & TARGET_REFERENCE))
+		SKIP(return, "command queues have no interrupt here to report errors by");
+	EXPECT_EQ(sizeof(event), size);
 	EXPECT_EQ(1, event.data.lvcmdq_err_map[0]);
 	EXPECT_EQ(0, event.data.lvcmdq_err_map[1]);
-	close(fd);
 }
 
 /* ---- Two VMs ---- */
@@ -315,8 +328,8 @@ TEST_F(vcmdq, allocation_rules)
 	EXPECT_EQ(-EIO, alloc(self, 2, memory, 4096, &id));
 	EXPECT_EQ(-EINVAL, alloc(self, 4, memory, 4096, &id));	/* 8 queues, 2 interfaces */
 	EXPECT_EQ(-EINVAL, alloc(self, 1, memory, 16, &id));
-	EXPECT_EQ(-EINVAL, alloc(self, 1, memory, 4096 + 2048, &id));
-	EXPECT_EQ(-EINVAL, alloc(self, 1, memory + 2048, 4096, &id));
+	EXPECT_EQ(-EINVAL, alloc(self, 1, memory, 2048 + 1024, &id));
+	EXPECT_EQ(-EINVAL, alloc(self, 1, memory + 1024, 2048, &id));
 	EXPECT_EQ(-ENOENT, alloc(self, 1, 0x10000, 4096, &id));
 	EXPECT_EQ(0, alloc(self, 1, memory, 4096, &id));
 	EXPECT_EQ(0, alloc(self, 2, memory + 4096, 32, &id2));
