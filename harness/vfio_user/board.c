@@ -23,6 +23,17 @@ static const struct board boards[] = {
 			{ .slot = 0x13, .port = true, .ats = true, .pri = true, .pasid = true },
 		},
 	}, {
+		.name = "vtd-cm",
+		.vendor = &board_vtd,
+		.unit_count = 1,
+		.units = { { 0x10, BASE, .caching_mode = true } },
+		.endpoint_count = 3,
+		.endpoints = {
+			FULL(0x11, 0),
+			FULL(0x12, 0),
+			{ .slot = 0x13, .port = true, .ats = true, .pri = true, .pasid = true },
+		},
+	}, {
 		.name = "amdvi",
 		.vendor = &board_amdvi,
 		.unit_count = 1,

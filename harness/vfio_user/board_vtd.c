@@ -21,6 +21,7 @@ static struct hw_iommu *create(struct machine *machine, const struct board *boar
 	struct vtd_config config = vtd_config_full;
 
 	config.ats_timeout = TIMEOUT_STEPS;
+	config.caching_mode = board->units[unit].caching_mode;
 	return vtd_create(machine, &config);
 }
 
