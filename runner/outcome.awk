@@ -236,7 +236,18 @@ function print_test(id,    i, text)
 	text = text "," member("unexpected_pass", truth(id in unexpected_pass))
 	for (i = 1; i <= KINDS; i++)
 		text = text "," member(KIND[i], "[" list[KIND[i], id] "]")
+	text = text "," member("figures", "[" figures_of(id) "]")
 	print "{" member("test", "{" text "}") "}"
+}
+
+function figures_of(id,    i, name, text)
+{
+	for (i = 1; i <= figures[id]; i++) {
+		name = figure_name[id, i]
+		text = text (i > 1 ? "," : "") "{" member("name", json(name)) "," figure_kind[id, name] "," \
+			member("samples", "[" figure_samples[id, name] "]") "}"
+	}
+	return text
 }
 
 function print_program(id,    column, suite, name, status, text)

@@ -205,6 +205,8 @@ function printed(text)
 		failure(substr(text, 17))
 	else if (text ~ /^# note: /)
 		add_few("notes", json(substr(text, 9)))
+	else if (text ~ /^# figure /)
+		figure(substr(text, 10))
 	else if (text ~ /^# checks [0-9]+$/)
 		program_checks[program_id()] += substr(text, 10)
 	else if (text ~ /^# .*: Test (terminated|ended|exited) /)
@@ -233,6 +235,24 @@ function rule(name)
 	if (running == "" || !((running, name) in ruled))
 		add("rules", running, json(name))
 	ruled[running, name] = 1
+}
+
+# "NAME VALUE UNIT [KIND]": a sample of a figure; the first says unit and kind. Outside of tests: nobody's.
+function figure(text,    column, name)
+{
+	if (running == "" || split(text, column, " ") < 3 || column[2] !~ /^-?(0|[1-9][0-9]*)(\.[0-9]+)?$/ ||
+	    (column[4] != "" && column[4] !~ /^(count|time)$/)) {
+		add_few("notes", json("not a figure: " text))
+		return
+	}
+	name = slug(column[1])
+	if (!((running, name) in figure_samples)) {
+		figure_name[running, ++figures[running]] = name
+		figure_kind[running, name] = member("unit", json(column[3])) "," \
+			member("kind", json(column[4] == "" ? "time" : column[4]))
+	}
+	figure_samples[running, name] = figure_samples[running, name] \
+		(figure_samples[running, name] == "" ? "" : ",") column[2]
 }
 
 # "UAPI-01: file.c:6: a == b: expected 1, observed 2"; an expression may contain ": " too.

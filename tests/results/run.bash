@@ -124,6 +124,7 @@ json_form() {
 		and (.outcome == "pass" or .reason != "")
 		and (.duration_s >= 0) and (.arch == "x86_64")
 		and ([.rules, .notes, .splat, .console, .output] | all(strings))
+		and all(.figures[]; (.kind | IN("count", "time")) and (.samples | all(type == "number")))
 		and all(.failures[]; (.line | type == "number")
 			and ([.rule, .file, .expr, .expected, .observed] | strings))
 		and (.replay | startswith($replay)))' "$1/results.json"
@@ -153,6 +154,11 @@ check_fields() {
 	field rules-once all-pass '.tests[0].rules == ["UAPI-01", "UAPI-02"]'
 	field duration all-pass '.tests[0].duration_s == 0.5'
 	field checks-of-programs all-pass '[.programs[].checks] == [12, 3]'
+	field figures-have-samples all-pass '.tests[0].figures == [
+		{ name: "commands", unit: "commands", kind: "count", samples: [3] },
+		{ name: "latency", unit: "ns", kind: "time", samples: [1500.250, 0.5] }]
+		and .tests[1].figures == []'
+	field figure-without-number-is-a-note all-pass '.tests[0].notes[1] == "not a figure: latency fast ns"'
 	field other-output-is-kept fail-and-skip \
 		'.tests[1].output[0] | test("Expected this to be that")'
 	field splat-before-run-line splat \

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a test measured: figures in results.json, report.html and baselines (docs/bench.md).
+ *
+ * A figure has a name, a unit, and samples. A test may give a name again: one more sample.
+ */
+#ifndef NIT_CORE_FIGURE_H
+#define NIT_CORE_FIGURE_H
+
+#include <stdint.h>
+
+/**
+ * figure_count() - A number that the same work gives every time: commands, table reads
+ * @name: letters, digits, "_", "." and "-"; unique in the test
+ * @unit: one word, for instance "commands"
+ */
+void figure_count(const char *name, uint64_t value, const char *unit);
+
+/** figure_time() - A number that the machine and its load have a part in: @value in @unit */
+void figure_time(const char *name, double value, const char *unit);
+
+/** figure_now() - Nanoseconds of a clock that only goes on */
+uint64_t figure_now(void);
+
+#endif
