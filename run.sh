@@ -46,6 +46,8 @@ source "$ROOT/runner/faults.bash"
 source "$ROOT/runner/fleet.bash"
 # shellcheck source=runner/mutants.bash
 source "$ROOT/runner/mutants.bash"
+# shellcheck source=runner/bench.bash
+source "$ROOT/runner/bench.bash"
 # shellcheck source=runner/verdict.bash
 source "$ROOT/runner/verdict.bash"
 
@@ -57,7 +59,7 @@ main() {
 	cache_use
 	WORK=$(mktemp -d "${TMPDIR:-/tmp}/nit.XXXXXX") ||
 		die "cannot make a temporary directory in ${TMPDIR:-/tmp}" "TMPDIR chooses another place"
-	[[ $OPT_ACTION == merge || $OPT_ACTION == durations ]] || set_up
+	[[ $OPT_ACTION =~ ^(merge|durations|compare)$ ]] || set_up
 	case $OPT_ACTION in
 	setup) ;;
 	list) plan_list ;;
@@ -68,6 +70,7 @@ main() {
 	patched) mutant_patched "$@" ;;
 	faults) faults_run ;;
 	mutants) mutants_run ;;
+	compare) bench_compare "${OPT_COMPARE[@]}" ;;
 	merge) fleet_merge "${OPT_MERGE[@]}" ;;
 	durations) fleet_durations "${OPT_MERGE[-1]}" ;;
 	esac
@@ -99,6 +102,7 @@ run_tests() {
 	cp "$WORK/plan.tsv" "$RUN_DIR/plan.tsv" || die "cannot write $RUN_DIR" "is there space?"
 	plan_run "$RUN_DIR"
 	verdict_write
+	[[ -z $OPT_BENCH ]] || bench_save
 	verdict_status
 }
 

@@ -42,6 +42,13 @@ usage() {
 	  --clean-cache       remove $CACHE
 	  --help, --version
 
+	  --compare A B       two baselines, names or directories of results: what costs more, what less
+
+	Performance (docs/bench.md)
+	  --bench             what invalidations cost: suite bench, on --target ref, 4 times over
+	  --save-baseline NAME   the same, and keep it as baseline NAME
+	  --baselines DIR     where they are kept (default \$XDG_DATA_HOME/nit/baselines)
+
 	  --results DIR       where the results go (default results/<date>; results/latest points there)
 
 	Environment: NIT_MIRROR (Debian mirror), XDG_CACHE_HOME (cache), TMPDIR (guest images), NO_COLOR,
@@ -72,7 +79,8 @@ suites_all() {
 options_default() {
 	OPT_ACTION=run OPT_KERNEL='' OPT_DEBUG='' OPT_COVERAGE='' OPT_SANITIZE='' OPT_CLEAN_CACHE=''
 	OPT_TEST='*' OPT_FAULT='' OPT_REPEAT=1 OPT_SEED=0x5eed1234 OPT_TIMEOUT=$TIMEOUT OPT_JOBS=$(nproc)
-	OPT_RESULTS='' OPT_DESTDIR='' OPT_MUTANTS='' OPT_PATCH='' OPT_SHARD='' OPT_MERGE=() OPT_TARGET=guest
+	OPT_RESULTS='' OPT_DESTDIR='' OPT_MUTANTS='' OPT_PATCH='' OPT_SHARD='' OPT_MERGE=() OPT_TARGET=''
+	OPT_BENCH='' OPT_SAVE_BASELINE='' OPT_BASELINES='' OPT_COMPARE=()
 	OPT_ARCHES=("$HOST_ARCH")
 	OPT_SUITES=()
 }
@@ -89,13 +97,13 @@ options_read() {
 			value=${option#*=} option=${option%%=*} has_value=1
 		fi
 		case $option in
-		--debug | --coverage | --list | --rules | --faults | --setup | --clean-cache | --help | -h | --version)
+		--debug | --coverage | --bench | --list | --rules | --faults | --setup | --clean-cache | --help | -h | --version)
 			[[ -z $has_value ]] || die "$option takes no value"
 			option_flag "$option"
 			;;
 		--kernel | --patch | --arch | --sanitize | --target | --suite | --test | --fault | --repeat | --seed | \
 			--timeout | --jobs | --results | --install-kselftest | --build-programs | --mutants | \
-			--shard | --merge | --durations)
+			--shard | --merge | --durations | --save-baseline | --baselines | --compare)
 			if [[ -z $has_value ]]; then
 				(($#)) || die "$option needs a value" "./run.sh --help shows which"
 				value=$1
@@ -106,6 +114,11 @@ options_read() {
 				option_value --merge "$1"
 				shift
 			done
+			if [[ $option == --compare ]]; then
+				(($# && ${#OPT_COMPARE[@]} == 1)) || die "--compare needs two baselines, A and B"
+				option_value --compare "$1"
+				shift
+			fi
 			;;
 		*)
 			die "unknown option '$option'" "./run.sh --help lists the options"
@@ -117,6 +130,14 @@ options_read() {
 
 # What was given must fit together; what was not follows from the rest.
 options_agree() {
+	if [[ -n $OPT_BENCH ]]; then
+		[[ $OPT_ACTION == run ]] || die "--bench and --save-baseline run tests: drop --$OPT_ACTION"
+		[[ ${OPT_TARGET:-ref} == ref ]] || die "--bench runs on --target ref"
+		((${#OPT_SUITES[@]})) || OPT_SUITES=(bench)
+		OPT_TARGET=ref OPT_JOBS=1
+		((OPT_REPEAT > 1)) || OPT_REPEAT=4	# blocks, apart in time: they tell noise from change
+	fi
+	OPT_TARGET=${OPT_TARGET:-guest}
 	[[ $OPT_ACTION != faults || -z $OPT_FAULT ]] || die "--faults plants every fault: drop --fault"
 	[[ $OPT_ACTION != faults && -z $OPT_FAULT ]] || OPT_TARGET=ref
 	[[ -z $OPT_PATCH || ($OPT_TARGET == guest && $OPT_ACTION == run) ]] ||
@@ -136,6 +157,7 @@ options_agree() {
 option_flag() {
 	case $1 in
 	--debug) OPT_DEBUG=1 ;;
+	--bench) OPT_BENCH=1 ;;
 	--coverage) OPT_COVERAGE=1 ;;
 	--list | --rules | --faults | --setup) OPT_ACTION=${1#--} ;;
 	--clean-cache) OPT_CLEAN_CACHE=1 ;;
@@ -184,6 +206,16 @@ option_value() {
 			((BASH_REMATCH[1] <= BASH_REMATCH[2])) ||
 			die "--shard $value: expected I/N, I from 1 to N, for instance --shard 2/4"
 		OPT_SHARD=$value
+		;;
+	--save-baseline)
+		[[ $value =~ ^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$ ]] ||
+			die "$option $value: a name has letters, digits, '.', '_' and '-'"
+		OPT_BENCH=1 OPT_SAVE_BASELINE=$value
+		;;
+	--baselines) OPT_BASELINES=$value ;;
+	--compare)
+		OPT_ACTION=compare
+		OPT_COMPARE+=("$value")
 		;;
 	--merge | --durations)
 		[[ -d $value ]] || die "$option $value: no such directory" "expected one that a run has written"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What an invalidation costs. A vendor's program defines BENCH_VENDOR and BENCH_VM (its name, and its
- * struct vm_vendor) and includes this. docs/bench.md says what each figure means.
+ * What an invalidation costs. A vendor's program defines BENCH_VENDOR and BENCH_VM (its name, and
+ * its struct vm_vendor) and includes this. docs/bench.md says what each figure means.
  *
  * Counts are of one operation on warm caches, the sum over all IOMMUs of the reference. Times are
  * samples of the same operation, NIT_BENCH_SAMPLES of them.
@@ -19,7 +19,7 @@
 #define PAGE VM_PAGE
 #define WARM_PAGES 64
 #define RANGE_PAGES 16
-#define SAMPLES 100
+#define SAMPLES 25
 #define DMAS_PER_SAMPLE 2000
 #define IOVA 0x7f1200000000
 #define RW (PGTABLE_READ | PGTABLE_WRITE | PGTABLE_USER)
@@ -108,7 +108,7 @@ static inline void cost_print(const struct cost *from, const struct cost *to)
 	figure_count("over_removed", to->over_removed - from->over_removed, "entries");
 }
 
-/* All devices read all pages: every cache has them. False: one reached another page than it should */
+/* All devices read all pages, so that every cache has them. False: one reached a wrong page. */
 static inline bool warm_up(struct _test_data_bench *self)
 {
 	bool good = true;

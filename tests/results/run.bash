@@ -296,6 +296,43 @@ check_merge() {
 	((status == 2)) && grep -q 'the runs differ in the seed' "$OUT/mixed.said"
 }
 
+# baseline NAME JQ: a baseline in a directory of its own, from one that is changed by JQ
+baseline() {
+	mkdir -p "$OUT/$1" && jq -n '{ format: 1, key: { cpu: "x", seed: "1" }, figures: [
+		{ name: "n", machine: "m", unit: "commands", kind: "count", blocks: [[4], [4]] },
+		{ name: "t", machine: "m", unit: "ns", kind: "time",
+		  blocks: [range(4) | [range(10) + 100]] }] } | '"$2" >"$OUT/$1/baseline.json"
+}
+
+# compares STATUS TEXT JQ: base compared with one that JQ made of it
+compares() {
+	local status=0 said
+
+	baseline base . && baseline changed "$3" || return
+	said=$("$ROOT/run.sh" --compare "$OUT/base" "$OUT/changed" 2>&1) || status=$?
+	printf '%s\n' "$said"
+	((status == $1)) && grep -qF -- "$2" <<<"$said"
+}
+
+# Published: Mann and Whitney's test of 19 22 16 29 24 and 20 11 17 12 has U 17 of 20, p 0.1113
+check_mann_whitney() {
+	jq -n -e -L "$ROOT/runner" 'include "statistics";
+		mann_whitney([19, 22, 16, 29, 24]; [20, 11, 17, 12])
+		| .u == 17 and (.p - 0.111347 | fabs) < 0.000001'
+}
+
+check_compare() {
+	tap_check compare-same compares 0 "2 figures: 1 same, 1 ~" .
+	tap_check compare-rise compares 1 "RISE  n [m]: 4 -> 5 commands (+25 %)" '.figures[0].blocks = [[5], [5]]'
+	tap_check compare-fall compares 0 "FALL  n [m]: 4 -> 3 commands (-25 %)" '.figures[0].blocks = [[3], [3]]'
+	tap_check compare-gone compares 1 "GONE  n [m]" 'del(.figures[0])'
+	tap_check compare-refuses compares 2 'seed: "1" and "2"' '.key.seed = "2"'
+	tap_check compare-slower compares 0 "SLOWER  t [m]" '.figures[1].blocks |= map(map(. * 1.2))'
+	tap_check compare-one-slow-block compares 0 "1 ~" '.figures[1].blocks[0] |= map(. * 3)'
+	tap_check compare-small-change compares 0 "1 ~" '.figures[1].blocks |= map(map(. * 1.03))'
+	tap_check compare-mann-whitney check_mann_whitney
+}
+
 merged_counts() {
 	jq -rs 'map(.counts) | "\(map(.passed) | add) passed, \(map(.failed) | add) failed, "
 		+ "\(map(.skipped + .known) | add) skipped"' "$OUT"/{all-pass,panic}/results.json
@@ -351,7 +388,8 @@ main() {
 	tap_check awks-agree check_awks
 	tap_check merge check_merge
 	tap_check shards check_shards
-	tap_end
+	check_compare
+tap_end
 }
 
 main "$@"
