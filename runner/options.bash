@@ -97,7 +97,8 @@ options_read() {
 			value=${option#*=} option=${option%%=*} has_value=1
 		fi
 		case $option in
-		--debug | --coverage | --bench | --list | --rules | --faults | --setup | --clean-cache | --help | -h | --version)
+		--debug | --coverage | --bench | --list | --rules | --faults | --setup | --clean-cache | --help | -h | \
+			--version)
 			[[ -z $has_value ]] || die "$option takes no value"
 			option_flag "$option"
 			;;

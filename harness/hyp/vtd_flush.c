@@ -25,7 +25,8 @@ static void batch_end(struct batch *batch)
 
 	if (batch->count)
 		rc = vtd_submit(batch->iommu, batch->descriptors, batch->count, 0);
-	if (batch->count && FAULT("cost.vtd-syncs-twice", "every batch is followed by a second wait"))
+	if (batch->count &&
+	    FAULT("cost.vtd-syncs-twice", "every batch is followed by a second wait"))
 		rc = vtd_submit(batch->iommu, batch->descriptors, 0, 0) ?: rc;
 	batch->rc = batch->rc ?: rc;
 	batch->count = 0;
