@@ -23,6 +23,9 @@ usage() {
 	  --suite S[,T]       suites: $(suites_all | xargs)
 	  --test GLOB         only tests whose name, or a run of whole parts of it, matches
 	  --fault NAME        plant this bug in the reference (--target ref)
+	  --stress            concurrent DMA while everything changes, instead of the other tests; on
+	                      --target ref unless another is given
+	  --duration SECONDS  of each stress test (default $STRESS_SECONDS)
 	  --repeat N          run everything N times; prints the flake rate
 	  --seed N            seed of everything random (default 0x5eed1234)
 	  --timeout SECONDS   bound of one guest, all its reboots included (default $TIMEOUT)
@@ -62,6 +65,7 @@ usage() {
 SUITES_DIR=${NIT_SUITES:-$ROOT/suites}
 
 readonly TIMEOUT=1200
+readonly STRESS_SECONDS=10
 readonly TARGETS="guest ref bare"
 
 # What runs where no --suite says otherwise
@@ -78,9 +82,10 @@ suites_all() {
 
 options_default() {
 	OPT_ACTION=run OPT_KERNEL='' OPT_DEBUG='' OPT_COVERAGE='' OPT_SANITIZE='' OPT_CLEAN_CACHE=''
-	OPT_TEST='*' OPT_FAULT='' OPT_REPEAT=1 OPT_SEED=0x5eed1234 OPT_TIMEOUT=$TIMEOUT OPT_JOBS=$(nproc)
+	OPT_TEST='*' OPT_FAULT='' OPT_REPEAT=1 OPT_SEED=0x5eed1234 OPT_TIMEOUT='' OPT_JOBS=$(nproc)
 	OPT_RESULTS='' OPT_DESTDIR='' OPT_MUTANTS='' OPT_PATCH='' OPT_SHARD='' OPT_MERGE=() OPT_TARGET=''
 	OPT_BENCH='' OPT_SAVE_BASELINE='' OPT_BASELINES='' OPT_COMPARE=()
+	OPT_STRESS='' OPT_DURATION=''
 	OPT_ARCHES=("$HOST_ARCH")
 	OPT_SUITES=()
 }
@@ -97,14 +102,14 @@ options_read() {
 			value=${option#*=} option=${option%%=*} has_value=1
 		fi
 		case $option in
-		--debug | --coverage | --bench | --list | --rules | --faults | --setup | --clean-cache | --help | -h | \
-			--version)
+		--debug | --coverage | --stress | --bench | --list | --rules | --faults | --setup | --clean-cache | \
+			--help | -h | --version)
 			[[ -z $has_value ]] || die "$option takes no value"
 			option_flag "$option"
 			;;
 		--kernel | --patch | --arch | --sanitize | --target | --suite | --test | --fault | --repeat | --seed | \
 			--timeout | --jobs | --results | --install-kselftest | --build-programs | --mutants | \
-			--shard | --merge | --durations | --save-baseline | --baselines | --compare)
+			--shard | --merge | --durations | --duration | --save-baseline | --baselines | --compare)
 			if [[ -z $has_value ]]; then
 				(($#)) || die "$option needs a value" "./run.sh --help shows which"
 				value=$1
@@ -132,12 +137,14 @@ options_read() {
 # What was given must fit together; what was not follows from the rest.
 options_agree() {
 	if [[ -n $OPT_BENCH ]]; then
+		[[ -z $OPT_STRESS ]] || die "--bench measures, --stress runs for a time: one of them"
 		[[ $OPT_ACTION == run ]] || die "--bench and --save-baseline run tests: drop --$OPT_ACTION"
 		[[ ${OPT_TARGET:-ref} == ref ]] || die "--bench runs on --target ref"
 		((${#OPT_SUITES[@]})) || OPT_SUITES=(bench)
 		OPT_TARGET=ref OPT_JOBS=1
 		((OPT_REPEAT > 1)) || OPT_REPEAT=4	# blocks, apart in time: they tell noise from change
 	fi
+	options_stress
 	OPT_TARGET=${OPT_TARGET:-guest}
 	[[ $OPT_ACTION != faults || -z $OPT_FAULT ]] || die "--faults plants every fault: drop --fault"
 	[[ $OPT_ACTION != faults && -z $OPT_FAULT ]] || OPT_TARGET=ref
@@ -153,6 +160,21 @@ options_agree() {
 			die "--target $OPT_TARGET runs on the host's architecture, $HOST_ARCH" "drop --arch"
 	fi
 	((${#OPT_SUITES[@]})) || read -ra OPT_SUITES <<<"${SUITES_OF[$OPT_TARGET]}"
+	OPT_TIMEOUT=${OPT_TIMEOUT:-$TIMEOUT}
+}
+
+# A stress test may wait for its control up to four times as long; a guest has all of a suite's.
+options_stress() {
+	if [[ -z $OPT_STRESS ]]; then
+		[[ -z $OPT_DURATION ]] || die "--duration goes with --stress"
+		return
+	fi
+	[[ $OPT_ACTION == run || $OPT_ACTION == list ]] || die "--stress runs, or lists: drop --$OPT_ACTION"
+	OPT_DURATION=${OPT_DURATION:-$STRESS_SECONDS}
+	OPT_TARGET=${OPT_TARGET:-ref}
+	((${#OPT_SUITES[@]})) || read -ra OPT_SUITES <<<"${SUITES_OF[ref]}"
+	OPT_TIMEOUT=${OPT_TIMEOUT:-$((TIMEOUT + 40 * OPT_DURATION))}
+	export NIT_STRESS_SECONDS=$OPT_DURATION NIT_TEST_TIMEOUT=${NIT_TEST_TIMEOUT:-$((120 + 4 * OPT_DURATION))}
 }
 
 option_flag() {
@@ -160,6 +182,7 @@ option_flag() {
 	--debug) OPT_DEBUG=1 ;;
 	--bench) OPT_BENCH=1 ;;
 	--coverage) OPT_COVERAGE=1 ;;
+	--stress) OPT_STRESS=1 ;;
 	--list | --rules | --faults | --setup) OPT_ACTION=${1#--} ;;
 	--clean-cache) OPT_CLEAN_CACHE=1 ;;
 	--help | -h)
@@ -195,6 +218,7 @@ option_value() {
 	--sanitize) OPT_SANITIZE=$value ;;
 	--repeat) option_number OPT_REPEAT "$option" "$value" 1 1000 ;;
 	--timeout) option_number OPT_TIMEOUT "$option" "$value" 1 1000000 ;;
+	--duration) option_number OPT_DURATION "$option" "$value" 1 1000000 ;;
 	--jobs) option_number OPT_JOBS "$option" "$value" 1 1024 ;;
 	--seed)
 		[[ $value =~ ^(0x[0-9a-fA-F]{1,16}|[0-9]{1,18})$ ]] ||

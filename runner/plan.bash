@@ -10,8 +10,9 @@ plan_tests() {
 	[[ $OPT_TARGET == ref || $OPT_ACTION != run ]] || hardware=hw_
 	for suite in "${OPT_SUITES[@]}"; do
 		programs_list "$suite" || exit
-	done | awk -F '\t' -v hardware="$hardware" \
-		'hardware == "" || $1 == "uapi" || index($2, hardware) != 1' |
+	done | awk -F '\t' -v hardware="$hardware" -v stress="$OPT_STRESS" \
+		'($2 == "stress") == (stress != "") &&
+		(hardware == "" || $1 == "uapi" || index($2, hardware) != 1)' |
 		plan_match "$OPT_TEST"
 }
 

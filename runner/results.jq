@@ -19,6 +19,7 @@ def replay($environment):
 	+ (if $environment.seed then " --seed \($environment.seed | tostring | shell)" else "" end)
 	+ ($environment.options.kernel // "" | if . == "" then "" else " --kernel " + shell end)
 	+ (if $environment.options.debug == true then " --debug" else "" end)
+	+ ($environment.options.duration // "" | if . == "" then "" else " --stress --duration " + shell end)
 	+ ($environment.options.fault // "" | if . == "" then "" else " --fault " + shell end);
 
 def explained:

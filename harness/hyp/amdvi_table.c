@@ -73,6 +73,18 @@ int amd_table_write(struct amd_iommu *iommu, uint16_t rid, const uint64_t dte[4]
 	return amd_flush_dte(iommu, rid) ?: rc;
 }
 
+/*
+ * IOTLB entries are found by DomainID alone: a blocked entry that kept it would be served by what
+ * other devices of the domain have cached.
+ */
+static int table_clear(struct amd_iommu *iommu, uint16_t rid)
+{
+	if (FAULT("hyp.amdvi-blocked-keeps-domain",
+		  "the entry of a detached device keeps its DomainID"))
+		return 0;
+	return amd_table_write(iommu, rid, (uint64_t[4]){ DTE_BLOCKED });
+}
+
 void amd_host_dte(const struct amd_domain *domain, uint16_t domid, uint64_t dte[4])
 {
 	dte[0] = AMDVI_DTE0_V | AMDVI_DTE0_TV | amdvi_put(domain->pt.levels, AMDVI_DTE0_MODE) |
@@ -257,6 +269,7 @@ void amd_fence(struct amd_device *device)
 	amd_table_block(iommu, amd_rid(device));
 	capabilities_off(device);
 	amd_flush_dte(iommu, amd_rid(device));
+	table_clear(iommu, amd_rid(device));
 }
 
 /* GCR3 tables of two levels: 2^18 PASIDs. The second level is made as it is needed. */
@@ -397,6 +410,7 @@ static void forget_rid(struct amd_device *device)
 		return;
 	}
 	quiesce(device);
+	table_clear(amd_iommu_of(device), amd_rid(device));
 	device->domain = NULL;
 }
 

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <stdatomic.h>
-
 #include "history.h"
 
 static struct version *version_at(struct history *history, unsigned int number)
@@ -23,6 +21,8 @@ static void add(struct history *history, uint64_t value, uint32_t flags, uint64_
 	atomic_store(&version->removed, HISTORY_FOREVER);
 	atomic_store(&version->until, HISTORY_FOREVER);
 	atomic_store(&version->from, from);
+	atomic_store(&history->newest, value == HISTORY_NONE ? HISTORY_NONE :
+		     value << HISTORY_FLAGS | flags);
 	atomic_store(&history->count, count + 1);
 }
 
@@ -38,7 +38,7 @@ void history_change(struct history *history, uint64_t value, uint32_t flags, uin
 	add(history, value, flags, now);
 }
 
-void history_changed(struct history *history, uint64_t now)
+static void remove_old(struct history *history, uint64_t now, bool nothing_stays)
 {
 	unsigned int number = atomic_load(&history->count) - 1;
 
@@ -48,9 +48,19 @@ void history_changed(struct history *history, uint64_t now)
 		if (atomic_load(&version->removed) != HISTORY_FOREVER)
 			return;
 		atomic_store(&version->removed, now);
-		if (atomic_load(&version->value) == HISTORY_NONE)
+		if (!nothing_stays && atomic_load(&version->value) == HISTORY_NONE)
 			atomic_store(&version->until, now);
 	}
+}
+
+void history_changed(struct history *history, uint64_t now)
+{
+	remove_old(history, now, false);
+}
+
+void history_relinked(struct history *history, uint64_t now)
+{
+	remove_old(history, now, true);
 }
 
 bool history_invalidated(struct history *history, uint64_t began, uint64_t now)
@@ -76,17 +86,24 @@ bool history_view(const struct history *history, uint64_t begin, uint64_t end,
 {
 	struct history *mutable = (struct history *)history;
 	unsigned int count = atomic_load(&mutable->count), number = count;
+	bool newest = true;
 
 	view->count = 0;
 	while (number && count - number < HISTORY_VERSIONS) {
 		struct version *version = version_at(mutable, --number);
-		uint64_t from = atomic_load(&version->from);
+		uint64_t from = atomic_load(&version->from), until = atomic_load(&version->until);
+		uint64_t value = atomic_load(&version->value);
 
-		if (from <= end && atomic_load(&version->until) > begin) {
-			view->values[view->count] = atomic_load(&version->value);
+		if (from <= end && until > begin) {
+			view->values[view->count] = value;
 			view->flags[view->count] = atomic_load(&version->flags);
+			view->newest[view->count] = newest;
 			view->current[view->count++] = atomic_load(&version->removed) > end;
 		}
+		newest &= from > begin;
+		/* What is older was removed earlier, so its use has ended too. */
+		if (until <= begin && value != HISTORY_NONE)
+			break;
 	}
 	/* A slot that was filled anew while we read it counts as forgotten, too. */
 	return atomic_load(&mutable->forgotten) <= begin;

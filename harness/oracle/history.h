@@ -14,12 +14,14 @@
 #ifndef NIT_ORACLE_HISTORY_H
 #define NIT_ORACLE_HISTORY_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #define HISTORY_VERSIONS 32
 #define HISTORY_NONE UINT64_MAX		/* value of a version: translates to nothing */
 #define HISTORY_FOREVER UINT64_MAX
+#define HISTORY_FLAGS 16		/* bits of flags; values have the others */
 
 /**
  * struct version - @value: what it translates to; @flags: the user's (permissions)
@@ -36,11 +38,13 @@ struct version {
 /**
  * struct history - @count: versions so far; the last HISTORY_VERSIONS of them are kept
  * @forgotten: the latest end of use of those that are not
+ * @newest: what the last version says, in one word: history_newest()
  */
 struct history {
 	struct version versions[HISTORY_VERSIONS];
 	_Atomic unsigned int count;
 	_Atomic uint64_t forgotten;
+	_Atomic uint64_t newest;
 };
 
 /** struct history_view - the versions that may be used in an interval, newest first */
@@ -49,6 +53,7 @@ struct history_view {
 	uint64_t values[HISTORY_VERSIONS];
 	uint32_t flags[HISTORY_VERSIONS];
 	bool current[HISTORY_VERSIONS];	/* not removed when the interval ended */
+	bool newest[HISTORY_VERSIONS];	/* none came after it before the interval began */
 };
 
 /** history_init() - Translates to @value from time 0 on */
@@ -67,6 +72,12 @@ void history_change(struct history *history, uint64_t value, uint32_t flags, uin
 void history_changed(struct history *history, uint64_t now);
 
 /**
+ * history_relinked() - The same, where a table was unlinked: hardware may have cached where it is,
+ * and so find nothing in it, too, until an invalidation
+ */
+void history_relinked(struct history *history, uint64_t now);
+
+/**
  * history_invalidated() - An invalidation of this page that began at @began completed at @now
  * Return: true if that ended the use of a version
  */
@@ -78,5 +89,17 @@ bool history_invalidated(struct history *history, uint64_t began, uint64_t now);
  */
 bool history_view(const struct history *history, uint64_t begin, uint64_t end,
 		  struct history_view *view);
+
+/**
+ * history_newest() - What the table says now, for those who need no more
+ * Return: the value, or HISTORY_NONE; its flags are in *@flags
+ */
+static inline uint64_t history_newest(const struct history *history, uint32_t *flags)
+{
+	uint64_t newest = atomic_load_explicit(&history->newest, memory_order_acquire);
+
+	*flags = newest & ((1 << HISTORY_FLAGS) - 1);
+	return newest == HISTORY_NONE ? HISTORY_NONE : newest >> HISTORY_FLAGS;
+}
 
 #endif

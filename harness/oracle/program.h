@@ -8,21 +8,13 @@
 #ifndef NIT_ORACLE_PROGRAM_H
 #define NIT_ORACLE_PROGRAM_H
 
-#include <stddef.h>
-
-#include "world.h"
+#include "step.h"
 
 #define PROGRAM_STEPS 400
 
-/** struct program_step - an operation of program.c's table, and its operands */
-struct program_step {
-	uint8_t op;
-	uint8_t operand[4];
-};
-
 struct program {
 	unsigned int count;
-	struct program_step steps[PROGRAM_STEPS];
+	struct step steps[PROGRAM_STEPS];
 };
 
 /**
@@ -52,8 +44,5 @@ int program_run(const struct program *program, const struct world_config *config
  */
 unsigned int program_shrink(struct program *program, const struct world_config *config,
 			    struct program_result *result, unsigned int budget);
-
-/** program_line() - A step as a person reads it */
-void program_line(const struct program_step *step, char *line, size_t size);
 
 #endif

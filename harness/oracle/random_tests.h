@@ -73,7 +73,7 @@ FIXTURE_SETUP(random)
 	target.ops->close(&target);
 	self->config = (struct world_config){
 		.open = ref_world_open, .arg = &self->ref, .vendor = &RANDOM_VM,
-		.ats = variant->ats, .pasid = variant->pasid,
+		.ats = variant->ats, .pasids = variant->pasid,
 	};
 	if (!(target.has & TARGET_REFERENCE) && !is_nested(&self->config))
 		SKIP(return, "no nested page tables in this kernel");
@@ -94,7 +94,7 @@ TEST_F(random, programs_reach_only_what_their_history_allows)
 		check_note("program %lu of seed %#llx, %u steps: %s", run.number,
 			   (unsigned long long)prng_seed(), run.program.count, run.result.what);
 		for (unsigned int i = 0; i < run.program.count && i < 40; i++) {
-			program_line(&run.program.steps[i], line, sizeof(line));
+			step_line(&run.program.steps[i], line, sizeof(line));
 			check_note("  %u: %s", i, line);
 		}
 		return;
@@ -108,20 +108,21 @@ TEST_F(random, engines_on_threads_never_come_too_late)
 {
 	RULE("NEST-02");
 	const char *mutations = getenv("NIT_STRESS_MUTATIONS");
-	struct stress stress = {
-		.engines = 2, .seed = prng_seed(),
+	static struct execution execution;
+	static struct stress stress;
+
+	stress = (struct stress){
+		.execution = &execution, .engine_count = 2, .seed = prng_seed(),
 		.mutations = mutations && *mutations ? strtoul(mutations, NULL, 0) : 60,
 	};
-	static struct world world;
-
-	ASSERT_EQ(0, world_open(&world, &self->config));
-	EXPECT_EQ(0, stress_run(&world, &stress));
+	ASSERT_EQ(0, execution_open(&execution, &self->config));
+	EXPECT_EQ(0, stress_run(&stress));
 	EXPECT_FALSE(stress.failed)
 		check_note("%s", stress.what);
 	EXPECT_LT(0UL, stress.stale);	/* the window was open */
 	check_note("%lu operations, %lu DMAs, %lu of them stale and allowed", stress.operations,
 		   stress.dmas, stress.stale);
-	world_close(&world);
+	world_close(&execution.world);
 }
 
 #endif

@@ -1,205 +1,253 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
-#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
-#include "core/prng.h"
 #include "stress.h"
 
-#define FIRST_ENGINE 2	/* the first two are the VM's own */
-#define INVALIDATE_EVERY 4
-#define OPEN_EVERY 4		/* changes after which engines get time to use the old entries */
+#define OPEN_EVERY 4		/* steps after which engines get time to use the old entries */
 #define OPEN_DMAS 8
 #define CONTROL_MORE 100	/* times the mutations, at most, until a stale hit was seen */
+#define CONTROL_LONGER 4	/* times the seconds */
+#define SAY_EVERY_S 60		/* a guest that says nothing for long has hung */
 
-/** struct engine - a DMA thread of device @number % WORLD_DEVICES */
-struct engine {
-	struct world *world;
-	unsigned int number;
-	struct prng prng;
-	pthread_t thread;
-	_Atomic bool *stop;
-	_Atomic unsigned int *ready;	/* engines that have done their first DMA */
-	_Atomic unsigned long dmas;
-	_Atomic unsigned long stale;
-	_Atomic bool failed;
-	char what[256];
-};
-
-/* The name in a stamp, as vm_read() has it */
-static uint64_t read_once(struct engine *engine, unsigned int which, unsigned int slot)
+static double clock_s(clockid_t clock)
 {
-	struct world *world = engine->world;
-	unsigned int device = engine->number % WORLD_DEVICES;
-	uint64_t data = 0;
-	struct dma dma = {
-		.op = DMA_READ, .address = world->config->ats ? DMA_ATS : DMA_PLAIN,
-		.pasid = which == WORLD_RID ? DMA_NO_PASID : WORLD_PASID,
-		.addr = world_iova(slot), .len = sizeof(data), .data = &data,
-	};
+	struct timespec now;
 
-	if (world->target.ops->dma(&world->target, device, FIRST_ENGINE + engine->number, &dma) !=
-	    DMA_DONE)
-		return VM_NOWHERE;
-	return vm_name(data);
+	clock_gettime(clock, &now);
+	return now.tv_sec + now.tv_nsec / 1e9;
 }
 
-static void one_dma(struct engine *engine)
+static bool stopped(const struct stress *stress)
 {
-	struct world *world = engine->world;
-	unsigned int device = engine->number % WORLD_DEVICES;
-	unsigned int slot = prng_below(&engine->prng, WORLD_SLOTS);
-	unsigned int which = world->config->pasid ? prng_below(&engine->prng, 2) : WORLD_RID;
-	uint64_t begin = atomic_load(&world->clock);
-	uint64_t seen = read_once(engine, which, slot);
-	bool stale;
-
-	engine->dmas++;
-	if (!world_allowed(world, device, which, slot, false, begin, atomic_load(&world->clock),
-			   seen, &stale)) {
-		snprintf(engine->what, sizeof(engine->what),
-			 "engine %u: read of device %u by %s at %#llx reached %#llx too late",
-			 engine->number, device, which == WORLD_RID ? "RID" : "PASID",
-			 (unsigned long long)world_iova(slot), (unsigned long long)seen);
-		engine->failed = true;
-	}
-	engine->stale += stale;
+	return atomic_load_explicit(&stress->stop, memory_order_relaxed);
 }
 
-static void *engine_main(void *arg)
-{
-	struct engine *engine = arg;
+/* ---- the mutator */
 
-	one_dma(engine);
-	atomic_fetch_add(engine->ready, 1);
-	while (!atomic_load(engine->stop) && !engine->failed)
-		one_dma(engine);
-	return NULL;
-}
-
-/* One change and, now and then, the invalidation that it needs; a slot's history never overflows */
-static int mutate(struct world *world, struct prng *prng, uint8_t *changes)
+/* A reset takes the ring of a served device away, with which a DMA would be lost: not meanwhile. */
+static int run_step(struct stress *stress, const struct step *step)
 {
-	unsigned int space = prng_below(prng, world->config->pasid ? WORLD_SPACES : 2);
-	unsigned int slot = prng_below(prng, WORLD_SLOTS);
-	unsigned int window = prng_below(prng, WORLD_WINDOWS);
+	bool gentle = !(stress->execution->world.target.has & TARGET_REFERENCE);
+	unsigned int device;
 	int rc;
 
-	switch (prng_below(prng, 16)) {
-	case 0:
-		rc = world_s2_unmap(world, window);
-		return rc ?: world_s2_map(world, window, prng_below(prng, WORLD_SPARES));
-	case 1:
-		rc = world_attach(world, prng_below(prng, WORLD_DEVICES), space);
-		return rc == -EALREADY ? 0 : rc;
-	case 2:
-		rc = world_unmap(world, space, slot);
-		break;
-	default:
-		rc = world_map(world, space, slot, prng_below(prng, WORLD_TARGETS),
-			       prng_below(prng, 2));
-		break;
-	}
-	if (!rc && ++changes[space * WORLD_SLOTS + slot] >= INVALIDATE_EVERY) {
-		changes[space * WORLD_SLOTS + slot] = 0;
-		rc = world_invalidate(world, space, slot, prng_below(prng, 2));
-	}
+	if (!gentle || !step_resets(step, &device))
+		return step_run(stress->execution, step);
+	for (unsigned int i = device; i < stress->engine_count; i += WORLD_DEVICES)
+		stress_engine_pause(&stress->engines[i]);
+	rc = step_run(stress->execution, step);
+	for (unsigned int i = device; i < stress->engine_count; i += WORLD_DEVICES)
+		stress_engine_go_on(&stress->engines[i]);
 	return rc;
 }
 
-/* The window between a change and its invalidation is open only if engines run in it. */
-static void let_engines_run(struct engine *engines, unsigned int count)
+static int mutate(struct stress *stress, struct prng *prng)
 {
-	for (unsigned int i = 0; i < count; i++) {
-		unsigned long until = engines[i].dmas + OPEN_DMAS;
+	struct world *world = &stress->execution->world;
+	uint64_t begin = atomic_load(&world->clock), word = 0;
+	struct step step;
+	int rc;
 
-		while (engines[i].dmas < until && !engines[i].failed)
-			sched_yield();
+	step_draw(&step, prng, STEP_STRESS);
+	memcpy(&word, &step, sizeof(step));
+	rc = run_step(stress, &step);
+	trail_add(&stress->trail, begin, atomic_load(&world->clock), word, rc);
+	stress->operations++;
+	stress->invalidations += step_invalidates(&step);
+	if (rc)
+		step_line(&step, stress->what, sizeof(stress->what));
+	return rc;
+}
+
+static void step_event(const void *arg, const struct trail_event *event, char *line, size_t size)
+{
+	struct step step;
+	size_t at;
+
+	memcpy(&step, &event->word[0], sizeof(step));
+	step_line(&step, line, size);
+	at = strlen(line);
+	if (event->word[1])
+		snprintf(line + at, size - at, ": %s", strerrorname_np(-(int)event->word[1]));
+}
+
+/*
+ * The window between a change and its invalidation is open only if an engine runs in it. One is
+ * enough: with fewer processors than threads another one may have to wait for this thread.
+ */
+static void let_engines_run(struct stress *stress)
+{
+	unsigned long until[STRESS_ENGINES];
+
+	for (unsigned int i = 0; i < stress->engine_count; i++)
+		until[i] = stress->engines[i].dmas + OPEN_DMAS;
+	while (!stopped(stress)) {
+		for (unsigned int i = 0; i < stress->engine_count; i++)
+			if (stress->engines[i].dmas >= until[i])
+				return;
+		sched_yield();
 	}
 }
 
-static bool saw_stale(const struct engine *engines, unsigned int count)
+/* What shows that the window is open */
+static unsigned long stale_hits(const struct stress *stress)
 {
-	for (unsigned int i = 0; i < count; i++)
-		if (engines[i].stale)
-			return true;
-	return false;
+	bool plain = stress->execution->world.config->plain;
+	unsigned long stale = 0;
+
+	for (unsigned int i = 0; i < stress->engine_count; i++)
+		stale += plain ? stress->engines[i].leaving : stress->engines[i].stale;
+	return stale;
+}
+
+/** struct progress - @window_end, @window_stale: of the window that is open; @say_at: next word */
+struct progress {
+	double begin;
+	double window_end;
+	unsigned long window_stale;
+	double say_at;
+};
+
+static void say(const struct stress *stress, double seconds)
+{
+	unsigned long dmas = 0;
+
+	for (unsigned int i = 0; i < stress->engine_count; i++)
+		dmas += stress->engines[i].dmas;
+	fprintf(stderr, "# stress: %.0f s, %lu operations, %lu DMAs, %lu of them old\n", seconds,
+		stress->operations, dmas, stale_hits(stress));
+}
+
+static void close_window(struct stress *stress, struct progress *progress)
+{
+	unsigned long stale = stale_hits(stress);
+
+	stress->windows++;
+	stress->blind += stale == progress->window_stale;
+	progress->window_stale = stale;
+	progress->window_end += STRESS_WINDOW_S;
 }
 
 /* How the threads interleave is the machine's: until an engine came into an open window, go on. */
-static bool has_enough(const struct stress *stress, const struct engine *engines)
+static bool has_enough(struct stress *stress, struct progress *progress)
 {
-	return stress->operations >= stress->mutations &&
-	       (saw_stale(engines, stress->engines) ||
-		stress->operations >= stress->mutations * CONTROL_MORE);
+	double now = clock_s(CLOCK_MONOTONIC), seconds = now - progress->begin;
+	bool seen = stale_hits(stress);
+
+	if (stress->mutations)
+		return stress->operations >= stress->mutations &&
+		       (seen || stress->operations >= stress->mutations * CONTROL_MORE);
+	if (now >= progress->say_at) {
+		say(stress, seconds);
+		progress->say_at += SAY_EVERY_S;
+	}
+	/* The last window takes what is left over. */
+	if (now >= progress->window_end && seconds + STRESS_WINDOW_S <= stress->seconds)
+		close_window(stress, progress);
+	return seconds >= stress->seconds && (seen || seconds >= stress->seconds * CONTROL_LONGER);
 }
 
-static int mutate_all(struct world *world, struct stress *stress, struct engine *engines)
+static int mutate_all(struct stress *stress)
 {
-	uint8_t changes[WORLD_SPACES * WORLD_SLOTS] = {};
+	double begin = clock_s(CLOCK_MONOTONIC), cpu = clock_s(CLOCK_THREAD_CPUTIME_ID);
+	struct progress progress = { begin, begin + STRESS_WINDOW_S, 0, begin + SAY_EVERY_S };
 	struct prng prng;
 	int rc = 0;
 
 	prng_init(&prng, stress->seed, 1);
-	while (!rc && !has_enough(stress, engines)) {
-		rc = mutate(world, &prng, changes);
-		if (!(stress->operations++ % OPEN_EVERY))
-			let_engines_run(engines, stress->engines);
-		for (unsigned int i = 0; i < stress->engines; i++)
-			if (engines[i].failed)
-				return 0;
+	while (!rc && !stopped(stress) && !has_enough(stress, &progress)) {
+		rc = mutate(stress, &prng);
+		if (!(stress->operations % OPEN_EVERY))
+			let_engines_run(stress);
 	}
+	if (!rc && !stopped(stress))
+		close_window(stress, &progress);
+	stress->wall_s = clock_s(CLOCK_MONOTONIC) - begin;
+	stress->mutator_s = clock_s(CLOCK_THREAD_CPUTIME_ID) - cpu;
 	return rc;
 }
 
-static void collect(struct stress *stress, const struct engine *engine)
-{
-	stress->dmas += engine->dmas;
-	stress->stale += engine->stale;
-	if (engine->failed && !stress->failed) {
-		stress->failed = true;
-		memcpy(stress->what, engine->what, sizeof(stress->what));
-	}
-}
+/* ---- the run */
 
-int stress_run(struct world *world, struct stress *stress)
+static int start_engines(struct stress *stress)
 {
-	struct engine engines[STRESS_ENGINES] = {};
-	_Atomic bool stop = false;
-	_Atomic unsigned int ready = 0;
-	unsigned int started;
 	int rc = 0;
 
-	if (!stress->engines || stress->engines > STRESS_ENGINES)
-		return -EINVAL;
-	for (started = 0; started < stress->engines && !rc; started++) {
-		engines[started].world = world;
-		engines[started].number = started;
-		engines[started].stop = &stop;
-		engines[started].ready = &ready;
-		prng_init(&engines[started].prng, stress->seed, 100 + started);
-		rc = -pthread_create(&engines[started].thread, NULL, engine_main,
-				     &engines[started]);
+	for (unsigned int i = 0; !rc && i < stress->engine_count; i++) {
+		stress->engines[i] = (struct stress_engine){
+			.world = &stress->execution->world, .number = i, .stop = &stress->stop,
+		};
+		rc = stress_engine_start(&stress->engines[i], stress->seed);
 		if (rc)
-			break;
+			stress->engine_count = i;
 	}
-	if (!rc) {
-		while (atomic_load(&ready) < started)
+	for (unsigned int i = 0; i < stress->engine_count; i++)
+		while (!atomic_load(&stress->engines[i].ready))
 			sched_yield();
-		rc = mutate_all(world, stress, engines);
+	return rc;
+}
+
+static void collect(struct stress *stress)
+{
+	uint64_t dma_ns = 0, oracle_ns = 0;
+
+	for (unsigned int i = 0; i < stress->engine_count; i++) {
+		struct stress_engine *engine = &stress->engines[i];
+
+		pthread_join(engine->thread, NULL);
+		stress->dmas += engine->dmas;
+		stress->stale += engine->stale;
+		stress->leaving += engine->leaving;
+		stress->unknown += engine->unknown;
+		stress->violations += engine->failed;
+		stress->dmas_per_s += engine->cpu_s > 0 ? engine->dmas / engine->cpu_s : 0;
+		dma_ns += engine->dma_ns;
+		oracle_ns += engine->oracle_ns;
+		if (engine->failed && !stress->failed)
+			memcpy(stress->what, engine->what, sizeof(stress->what));
+		stress->failed |= engine->failed;
 	}
-	atomic_store(&stop, true);
-	for (unsigned int i = 0; i < started; i++) {
-		pthread_join(engines[i].thread, NULL);
-		collect(stress, &engines[i]);
-	}
-	if (rc && !stress->failed) {
+	stress->oracle_share = dma_ns + oracle_ns ? 1.0 * oracle_ns / (dma_ns + oracle_ns) : 0;
+}
+
+int stress_run(struct stress *stress)
+{
+	char step[sizeof(stress->what)];
+	int rc;
+
+	if (!stress->engine_count || stress->engine_count > STRESS_ENGINES)
+		return -EINVAL;
+	rc = start_engines(stress);
+	rc = rc ?: mutate_all(stress);
+	atomic_store(&stress->stop, true);
+	collect(stress);
+	if (rc && !stress->violations) {
+		memcpy(step, stress->what, sizeof(step));
+		snprintf(stress->what, sizeof(stress->what), "a call that must succeed: %.160s: %s",
+			 step, strerrorname_np(-rc));
 		stress->failed = true;
-		snprintf(stress->what, sizeof(stress->what), "a call that must succeed: %s",
-			 strerrorname_np(-rc));
 	}
 	return rc;
+}
+
+void stress_explain(const struct stress *stress, unsigned int events)
+{
+	struct trail_actor actors[1 + STRESS_ENGINES] = {
+		{ "mutator", &stress->trail, step_event, NULL },
+	};
+
+	for (unsigned int i = 0; i < stress->engine_count; i++) {
+		struct trail_actor *actor = &actors[1 + i];
+
+		snprintf(actor->name, sizeof(actor->name), "engine %hhu", (unsigned char)i);
+		actor->trail = &stress->engines[i].trail;
+		actor->line = stress_engine_line;
+		actor->arg = &stress->engines[i];
+	}
+	trail_print(actors, 1 + stress->engine_count, events);
 }

@@ -6,30 +6,59 @@
 #ifndef NIT_ORACLE_STRESS_H
 #define NIT_ORACLE_STRESS_H
 
-#include "world.h"
+#include "step.h"
+#include "stress_engine.h"
 
 #define STRESS_ENGINES 4
+#define STRESS_WINDOW_S 10	/* in each of these an old translation must be seen */
 
 /**
- * struct stress - one run
- * @engines: DMA threads, 1..STRESS_ENGINES; @mutations: what the mutator does before it ends,
- *	and more as long as no engine saw an old translation: the positive control
+ * struct stress - one run, in @execution, which is open
+ * @engine_count: DMA threads, 1..STRESS_ENGINES; where devices have one each, WORLD_DEVICES at most
+ * @mutations: steps of the mutator before it ends; 0: @seconds long. In either case it goes on as
+ *	long as no engine saw an old translation, within bounds: the positive control
  * @seed: of all choices; how the threads interleave is the machine's
- * @dmas, @stale, @operations: what happened
+ * @operations: the mutator's; @invalidations: commands of the guest among them
+ * @dmas, @stale, @unknown: what the engines did; old translations that were allowed; DMAs that
+ *	took so long that their history is forgotten
+ * @leaving: those that reached what a call under way takes away. Where every change is a call that
+ *	invalidates too (stage 2 alone), that is all of a control that there can be.
+ * @violations: engines that saw what must not be
+ * @windows, @blind: how many there were, and in how many of them nothing old was seen
+ * @wall_s, @mutator_s: clock; processor time of the mutator. @dmas_per_s: by the processor time of
+ *	each engine, as if each had a processor to itself. @oracle_share: of the engines' time
  * @failed: a DMA or an operation did what it must not: @what
  */
 struct stress {
-	unsigned int engines;
+	struct execution *execution;
+	unsigned int engine_count;
 	unsigned long mutations;
+	double seconds;
 	uint64_t seed;
+	unsigned long operations;
+	unsigned long invalidations;
 	unsigned long dmas;
 	unsigned long stale;
-	unsigned long operations;
+	unsigned long leaving;
+	unsigned long unknown;
+	unsigned int violations;
+	unsigned int windows;
+	unsigned int blind;
+	double wall_s;
+	double mutator_s;
+	double dmas_per_s;
+	double oracle_share;
 	bool failed;
 	char what[256];
+	struct stress_engine engines[STRESS_ENGINES];
+	struct trail trail;
+	_Atomic bool stop;
 };
 
-/** stress_run() - In @world, which is open; 0 or -errno */
-int stress_run(struct world *world, struct stress *stress);
+/** stress_run() - 0 or -errno; engines and trails stay for whoever wants to look */
+int stress_run(struct stress *stress);
+
+/** stress_explain() - As notes of the test: the last @events of each actor, in order */
+void stress_explain(const struct stress *stress, unsigned int events);
 
 #endif

@@ -3,58 +3,112 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-#include "world.h"
+#include "world_parts.h"
 
 /* In two tables of one directory, and in another directory */
-static const uint64_t iovas[WORLD_SLOTS] = {
+static const uint64_t iovas[WORLD_PAGES] = {
 	0x10000000, 0x10001000, 0x10002000, 0x101ff000, 0x10200000, 0x10201000,
 	0x10202000, 0x103ff000, 0x60000000, 0x60001000, 0x60200000, 0x601ff000,
 };
 
+const uint64_t world_blocks[WORLD_BLOCKS] = { 0x20000000, 0x20200000 };
+static const uint64_t probes[WORLD_PROBES] = { 0, VM_PAGE, WORLD_BLOCK - VM_PAGE };
+
+static const uint32_t pasids[WORLD_PASIDS] = { 7, 9 };
+
 /* Guest pages outside the VM's RAM, in two tables of stage 2 */
-static const uint64_t windows[WORLD_WINDOWS] = {
+const uint64_t world_windows[WORLD_WINDOWS] = {
 	0x80000000, 0x80001000, 0x801ff000, 0x80200000, 0x80201000, 0x80202000,
 };
 
 #define TOKEN (0xa5ULL << 56)
 
-uint64_t world_iova(unsigned int slot)
+uint32_t world_pasid(unsigned int place)
 {
-	return iovas[slot];
+	return place == WORLD_RID ? DMA_NO_PASID : pasids[place - WORLD_BY_PASID];
 }
 
-static uint64_t tick(struct world *world)
+unsigned int world_spaces(const struct world *world)
 {
-	return atomic_fetch_add(&world->clock, 1) + 1;
+	return 2 * (1 + world->config->pasids);
 }
 
-static uint8_t *spare_page(struct world *world, unsigned int spare)
+const char *world_place(unsigned int place)
 {
-	return world->vm.spare + spare * VM_PAGE;
+	static const char * const names[WORLD_PLACES] = { "RID", "PASID 7", "PASID 9" };
+
+	return names[place];
 }
 
-static int world_init(struct world *world)
+uint64_t world_target(const struct world *world, unsigned int target)
+{
+	unsigned int probe = target - WORLD_TARGETS;
+
+	if (target < WORLD_RAM_PAGES)
+		return world->ram[target];
+	if (target < WORLD_TARGETS)
+		return world_windows[target - WORLD_RAM_PAGES];
+	return world->areas[probe / WORLD_PROBES] + probes[probe % WORLD_PROBES];
+}
+
+static int make_ram(struct world *world)
 {
 	for (unsigned int i = 0; i < WORLD_RAM_PAGES; i++) {
 		world->ram[i] = vm_page(&world->vm);
 		if (!world->ram[i])
 			return -ENOMEM;
 	}
-	for (unsigned int i = 0; i < WORLD_SPACES; i++) {
-		int rc;
-
-		if (i >= 2 && !world->config->pasid)
-			break;
-		rc = vm_space_init(&world->vm, &world->spaces[i],
-				   i < 2 ? DMA_NO_PASID : WORLD_PASID);
-		if (rc)
-			return rc;
-		for (unsigned int slot = 0; slot < WORLD_SLOTS; slot++)
-			history_init(&world->stage1[i][slot], HISTORY_NONE, 0);
+	for (unsigned int i = 0; i < WORLD_AREAS && !world->config->plain; i++) {
+		world->areas[i] = vm_pages(&world->vm, WORLD_BLOCK);
+		if (!world->areas[i])
+			return -ENOMEM;
 	}
+	return 0;
+}
+
+/* Without stage 1 a slot is its target: windows first. */
+static unsigned int plain_target(unsigned int slot)
+{
+	return slot < WORLD_WINDOWS ? WORLD_RAM_PAGES + slot : slot % WORLD_RAM_PAGES;
+}
+
+static void make_slots(struct world *world)
+{
+	for (unsigned int slot = 0; slot < WORLD_SLOTS; slot++) {
+		unsigned int probe = slot - WORLD_PAGES;
+
+		if (world->config->plain)
+			world->iovas[slot] = world_target(world, plain_target(slot));
+		else if (slot < WORLD_PAGES)
+			world->iovas[slot] = iovas[slot];
+		else
+			world->iovas[slot] = world_blocks[probe / WORLD_PROBES] +
+					     probes[probe % WORLD_PROBES];
+	}
+}
+
+static int make_space(struct world *world, unsigned int space)
+{
+	for (unsigned int slot = 0; slot < WORLD_SLOTS; slot++) {
+		if (world->config->plain)
+			history_init(&world->stage1[space][slot], plain_target(slot),
+				     PGTABLE_READ | PGTABLE_WRITE);
+		else
+			history_init(&world->stage1[space][slot], HISTORY_NONE, 0);
+	}
+	return vm_space_init(&world->vm, &world->spaces[space], world_pasid(space / 2));
+}
+
+static int world_init(struct world *world)
+{
+	int rc = make_ram(world);
+
+	make_slots(world);
+	for (unsigned int i = 0; !rc && i < world_spaces(world); i++)
+		rc = make_space(world, i);
 	for (unsigned int i = 0; i < WORLD_WINDOWS; i++)
 		history_init(&world->stage2[i], HISTORY_NONE, 0);
-	return 0;
+	return rc;
 }
 
 static int world_start(struct world *world)
@@ -62,11 +116,11 @@ static int world_start(struct world *world)
 	int rc = world_init(world);
 
 	for (unsigned int i = 0; !rc && i < WORLD_DEVICES; i++) {
-		history_init(&world->attached[i][WORLD_RID], HISTORY_NONE, 0);
-		history_init(&world->attached[i][WORLD_BY_PASID], HISTORY_NONE, 0);
-		rc = world_attach(world, i, 0);
-		if (!rc && world->config->pasid)
-			rc = world_attach(world, i, 2);
+		history_init(&world->up[i], 1, 0);
+		for (unsigned int place = 0; place < WORLD_PLACES; place++)
+			history_init(&world->attached[i][place], HISTORY_NONE, 0);
+		for (unsigned int place = 0; !rc && place <= world->config->pasids; place++)
+			rc = world_attach(world, i, 2 * place);
 	}
 	for (unsigned int i = 0; !rc && i < WORLD_WINDOWS; i++)
 		rc = world_s2_map(world, i, i);
@@ -82,7 +136,7 @@ int world_open(struct world *world, const struct world_config *config)
 	if (rc)
 		return rc;
 	rc = vm_open(&world->vm, &world->target, config->vendor,
-		     config->pasid ? config->vendor->pasid_flags : 0);
+		     config->pasids ? config->vendor->pasid_flags : 0);
 	for (unsigned int i = 0; !rc && i < WORLD_DEVICES; i++)
 		rc = vm_add_device(&world->vm, i, config->ats, &world->devices[i]);
 	rc = rc ?: world_start(world);
@@ -97,9 +151,8 @@ void world_close(struct world *world)
 		if (!world->devices[i])
 			continue;
 		world_finish(world, i);
-		if (world->config->pasid)
-			world_detach(world, i, WORLD_BY_PASID);
-		world_detach(world, i, WORLD_RID);
+		for (unsigned int place = WORLD_PLACES; place--;)
+			world_detach(world, i, place);
 	}
 	for (unsigned int i = 0; i < WORLD_SPACES; i++)
 		vm_space_fini(&world->spaces[i]);
@@ -116,44 +169,62 @@ struct question {
 	bool write;
 	bool yes;
 	bool yes_now;
+	bool yes_newest;
 };
 
-static void answer(struct question *question, uint64_t name, uint32_t flags, bool current)
+/** struct standing - of the versions that lead to a page: see struct history_view */
+struct standing {
+	bool current;
+	bool newest;
+};
+
+static struct standing standing(const struct history_view *view, unsigned int i,
+				struct standing above)
+{
+	return (struct standing){
+		view->current[i] && above.current, view->newest[i] && above.newest,
+	};
+}
+
+static void answer(struct question *question, uint64_t name, uint32_t flags,
+		   struct standing standing)
 {
 	if (question->write && name != VM_NOWHERE && !(flags & PGTABLE_WRITE))
 		name = VM_NOWHERE;
 	if (name != question->seen)
 		return;
 	question->yes = true;
-	question->yes_now |= current;
+	question->yes_now |= standing.current;
+	question->yes_newest |= standing.newest;
 }
 
 static bool ask_stage2(struct world *world, struct question *question, unsigned int target,
-		       uint32_t flags, bool current, uint64_t begin, uint64_t end)
+		       uint32_t flags, struct standing above, uint64_t begin,
+		       uint64_t end)
 {
 	struct history_view view;
 	bool certain;
 
-	if (target < WORLD_RAM_PAGES) {
-		answer(question, world->ram[target], flags, current);
+	if (target < WORLD_RAM_PAGES || target >= WORLD_TARGETS) {
+		answer(question, world_target(world, target), flags, above);
 		return true;
 	}
 	certain = history_view(&world->stage2[target - WORLD_RAM_PAGES], begin, end, &view);
 	for (unsigned int i = 0; i < view.count; i++)
 		answer(question, view.values[i] == HISTORY_NONE ? VM_NOWHERE :
-		       (uintptr_t)spare_page(world, view.values[i]), flags,
-		       current && view.current[i]);
+		       (uintptr_t)world_spare(world, view.values[i]), flags,
+		       standing(&view, i, above));
 	return certain;
 }
 
 static bool ask_stage1(struct world *world, struct question *question, unsigned int space,
-		       unsigned int slot, bool current, uint64_t begin, uint64_t end)
+		       unsigned int slot, struct standing above, uint64_t begin, uint64_t end)
 {
 	struct history_view view;
 	bool certain = history_view(&world->stage1[space][slot], begin, end, &view);
 
 	for (unsigned int i = 0; i < view.count; i++) {
-		bool now = current && view.current[i];
+		struct standing now = standing(&view, i, above);
 
 		if (view.values[i] == HISTORY_NONE)
 			answer(question, VM_NOWHERE, 0, now);
@@ -164,119 +235,186 @@ static bool ask_stage1(struct world *world, struct question *question, unsigned 
 	return certain;
 }
 
-bool world_allowed(struct world *world, unsigned int device, unsigned int which, unsigned int slot,
-		   bool write, uint64_t begin, uint64_t end, uint64_t seen, bool *stale)
+uint64_t world_now(const struct world *world, unsigned int device, unsigned int place,
+		   unsigned int slot, bool write)
 {
+	uint32_t flags;
+	uint64_t space = history_newest(&world->attached[device][place], &flags), target, spare;
+
+	if (space == HISTORY_NONE)
+		return VM_NOWHERE;
+	target = history_newest(&world->stage1[space][slot], &flags);
+	if (target == HISTORY_NONE || (write && !(flags & PGTABLE_WRITE)))
+		return VM_NOWHERE;
+	if (target < WORLD_RAM_PAGES || target >= WORLD_TARGETS)
+		return world_target(world, target);
+	spare = history_newest(&world->stage2[target - WORLD_RAM_PAGES], &flags);
+	return spare == HISTORY_NONE ? VM_NOWHERE : (uintptr_t)world_spare(world, spare);
+}
+
+/* What a device does while it is reset is aborted. */
+static bool was_reset(struct world *world, unsigned int device, uint64_t begin, uint64_t end)
+{
+	struct history_view view;
+
+	if (!history_view(&world->up[device], begin, end, &view))
+		return true;
+	for (unsigned int i = 0; i < view.count; i++)
+		if (view.values[i] == HISTORY_NONE)
+			return true;
+	return false;
+}
+
+enum world_verdict world_judge(struct world *world, unsigned int device, unsigned int place,
+			       unsigned int slot, bool write, uint64_t begin, uint64_t end,
+			       uint64_t seen)
+{
+	const struct standing top = { true, true };
 	struct question question = { .seen = seen, .write = write };
 	struct history_view view;
-	bool certain = history_view(&world->attached[device][which], begin, end, &view);
+	bool certain = history_view(&world->attached[device][place], begin, end, &view);
 
 	for (unsigned int i = 0; i < view.count; i++) {
 		if (view.values[i] == HISTORY_NONE)
-			answer(&question, VM_NOWHERE, 0, view.current[i]);
+			answer(&question, VM_NOWHERE, 0, standing(&view, i, top));
 		else
 			certain &= ask_stage1(world, &question, view.values[i], slot,
-					      view.current[i], begin, end);
+					      standing(&view, i, top), begin, end);
 	}
-	*stale = question.yes && !question.yes_now;
-	return question.yes || !certain;
+	if (question.yes)
+		return question.yes_newest ? WORLD_NEW : question.yes_now ? WORLD_LEAVING :
+		       WORLD_OLD;
+	if (seen == VM_NOWHERE && was_reset(world, device, begin, end))
+		return WORLD_NEW;
+	return certain ? WORLD_WRONG : WORLD_UNKNOWN;
 }
 
 /* ---- DMA */
 
-static const char *page_name(struct world *world, uint64_t seen, char *buf, size_t size)
+const char *world_name(const struct world *world, uint64_t seen, char *buf, size_t size)
 {
+	uint64_t spare = (seen - (uintptr_t)world->vm.spare) / VM_PAGE;
+
 	if (seen == VM_NOWHERE)
 		return "nowhere";
+	snprintf(buf, size, "%#llx", (unsigned long long)seen);
 	for (unsigned int i = 0; i < WORLD_RAM_PAGES; i++)
 		if (seen == world->ram[i])
 			snprintf(buf, size, "page %u", i);
-	if (seen - (uintptr_t)world->vm.spare < WORLD_SPARES * VM_PAGE)
-		snprintf(buf, size, "spare page %u",
-			 (unsigned int)((seen - (uintptr_t)world->vm.spare) / VM_PAGE));
+	for (unsigned int i = 0; i < WORLD_AREAS * WORLD_PROBES && world->areas[0]; i++)
+		if (seen == world_target(world, WORLD_TARGETS + i))
+			snprintf(buf, size, "page %#llx of area %u",
+				 (unsigned long long)probes[i % WORLD_PROBES], i / WORLD_PROBES);
+	if (spare < WORLD_SPARES)
+		snprintf(buf, size, "spare page %llu", (unsigned long long)spare);
 	return buf;
 }
 
-static bool judge(struct world *world, unsigned int device, unsigned int which, unsigned int slot,
+static bool judge(struct world *world, unsigned int device, unsigned int place, unsigned int slot,
 		  bool write, uint64_t begin, uint64_t seen)
 {
+	enum world_verdict verdict = world_judge(world, device, place, slot, write, begin,
+						 atomic_load(&world->clock), seen);
 	char name[40];
-	bool stale;
 
 	world->dmas++;
-	snprintf(name, sizeof(name), "%#llx", (unsigned long long)seen);
-	if (world_allowed(world, device, which, slot, write, begin, atomic_load(&world->clock),
-			  seen, &stale)) {
-		world->stale += stale;
+	world->stale += verdict == WORLD_OLD;
+	if (verdict != WORLD_WRONG)
 		return true;
-	}
 	snprintf(world->what, sizeof(world->what),
 		 "%s of device %u by %s at %#llx reached %s, which was not allowed any more",
-		 write ? "write" : "read", device, which == WORLD_RID ? "RID" : "PASID",
-		 (unsigned long long)iovas[slot], page_name(world, seen, name, sizeof(name)));
+		 write ? "write" : "read", device, world_place(place),
+		 (unsigned long long)world->iovas[slot],
+		 world_name(world, seen, name, sizeof(name)));
 	return false;
 }
 
-/* The PASID is what the DMA carries; which space that means is for the IOMMU to know. */
-static struct vm_space *space_of(struct world *world, unsigned int which)
+/* The PASID is what the DMA carries; place space that means is for the IOMMU to know. */
+static struct vm_space *space_of(struct world *world, unsigned int place)
 {
-	return &world->spaces[which == WORLD_RID ? 0 : 2];
+	return &world->spaces[2 * place];
 }
 
-bool world_read(struct world *world, unsigned int device, unsigned int which, unsigned int slot)
+bool world_read(struct world *world, unsigned int device, unsigned int place, unsigned int slot)
 {
 	uint64_t begin = atomic_load(&world->clock);
-	uint64_t seen = vm_read(world->devices[device], space_of(world, which), iovas[slot]);
+	uint64_t seen = vm_read(world->devices[device], space_of(world, place), world->iovas[slot]);
 
-	return judge(world, device, which, slot, false, begin, seen);
+	return judge(world, device, place, slot, false, begin, seen);
+}
+
+/* The pages that DMA of this world may reach: a name, and where the CPU sees it */
+#define PAGES (WORLD_RAM_PAGES + WORLD_SPARES + WORLD_AREAS * WORLD_PROBES)
+
+static uint64_t page_number(const struct world *world, unsigned int number)
+{
+	if (number < WORLD_RAM_PAGES)
+		return world->ram[number];
+	number -= WORLD_RAM_PAGES;
+	if (number < WORLD_SPARES)
+		return (uintptr_t)world_spare(world, number);
+	return world_target(world, WORLD_TARGETS + number - WORLD_SPARES);
+}
+
+static uint64_t *page_at(const struct world *world, uint64_t name)
+{
+	return pages_ptr(&world->vm.mem, name) ?: (uint64_t *)(uintptr_t)name;
+}
+
+static bool holds(const struct world *world, uint64_t name, unsigned int word, uint64_t token)
+{
+	return __atomic_load_n(&page_at(world, name)[word], __ATOMIC_RELAXED) == token;
+}
+
+uint64_t world_find(const struct world *world, uint64_t token, unsigned int word, uint64_t likely)
+{
+	unsigned int pages = world->config->plain ? WORLD_RAM_PAGES + WORLD_SPARES : PAGES;
+
+	if (likely != VM_NOWHERE && holds(world, likely, word, token))
+		return likely;
+	for (unsigned int i = 0; i < pages; i++)
+		if (holds(world, page_number(world, i), word, token))
+			return page_number(world, i);
+	return VM_NOWHERE;
 }
 
 /* Where a token landed: the name of the page; its stamp is put back */
 static uint64_t find_token(struct world *world, uint64_t token, unsigned int word)
 {
-	uint64_t found = VM_NOWHERE;
+	uint64_t found = world_find(world, token, word, VM_NOWHERE);
 
-	for (unsigned int i = 0; i < WORLD_RAM_PAGES + WORLD_SPARES; i++) {
-		uint64_t name = i < WORLD_RAM_PAGES ? world->ram[i] :
-				(uintptr_t)spare_page(world, i - WORLD_RAM_PAGES);
-		uint64_t *page = i < WORLD_RAM_PAGES ? pages_ptr(&world->vm.mem, name) :
-				 (uint64_t *)(uintptr_t)name;
-
-		if (__atomic_load_n(&page[word], __ATOMIC_RELAXED) != token)
-			continue;
-		found = name;
-		vm_stamp(page, VM_PAGE, name);
-	}
+	if (found != VM_NOWHERE)
+		vm_stamp(page_at(world, found), VM_PAGE, found);
 	return found;
 }
 
-bool world_write(struct world *world, unsigned int device, unsigned int which, unsigned int slot)
+bool world_write(struct world *world, unsigned int device, unsigned int place, unsigned int slot)
 {
 	uint64_t begin = atomic_load(&world->clock), token = TOKEN | ++world->tokens;
 	unsigned int word = 1 + device;
-	bool done = vm_write(world->devices[device], space_of(world, which),
-			     iovas[slot] + 8 * word, token);
+	bool done = vm_write(world->devices[device], space_of(world, place),
+			     world->iovas[slot] + 8 * word, token);
 	uint64_t found = find_token(world, token, word);
 
 	if (done != (found != VM_NOWHERE)) {
 		snprintf(world->what, sizeof(world->what), "write of device %u at %#llx %s", device,
-			 (unsigned long long)iovas[slot],
+			 (unsigned long long)world->iovas[slot],
 			 done ? "was done and reached no page" : "was aborted and reached a page");
 		return false;
 	}
-	return judge(world, device, which, slot, true, begin, found);
+	return judge(world, device, place, slot, true, begin, found);
 }
 
-bool world_hold(struct world *world, unsigned int device, unsigned int which, unsigned int slot)
+bool world_hold(struct world *world, unsigned int device, unsigned int place, unsigned int slot)
 {
 	struct world_held *held = &world->held[device];
 	uint64_t begin = atomic_load(&world->clock);
 
 	if (held->active || !(world->target.has & TARGET_HELD))
 		return true;
-	if (!vm_read_start(world->devices[device], space_of(world, which), iovas[slot]))
-		return judge(world, device, which, slot, false, begin, VM_NOWHERE);
-	*held = (struct world_held){ true, which, slot };
+	if (!vm_read_start(world->devices[device], space_of(world, place), world->iovas[slot]))
+		return judge(world, device, place, slot, false, begin, VM_NOWHERE);
+	*held = (struct world_held){ true, place, slot };
 	return true;
 }
 
@@ -288,201 +426,6 @@ bool world_finish(struct world *world, unsigned int device)
 	if (!held->active)
 		return true;
 	held->active = false;
-	return judge(world, device, held->which, held->slot, false, atomic_load(&world->clock),
+	return judge(world, device, held->place, held->slot, false, atomic_load(&world->clock),
 		     vm_read_finish(world->devices[device]));
-}
-
-static void finish_held(void *arg)
-{
-	struct world *world = arg;
-
-	for (unsigned int i = 0; i < WORLD_DEVICES; i++)
-		if (!world_finish(world, i))
-			return;
-}
-
-/* ---- operations that software waits in: what is held ends in the middle of them */
-
-static void before_waiting(struct world *world)
-{
-	bool held = false;
-
-	for (unsigned int i = 0; i < WORLD_DEVICES; i++)
-		held |= world->held[i].active;
-	if (!held)
-		return;
-	/* Where nobody tells of the wait, nobody can end it from within. */
-	if (!world->target.ops->waiting)
-		finish_held(world);
-	else
-		world->target.ops->waiting(&world->target, finish_held, world);
-}
-
-static int after_waiting(struct world *world, int rc)
-{
-	if (world->target.ops->waiting)
-		world->target.ops->waiting(&world->target, NULL, NULL);
-	return world->what[0] ? -EBADMSG : rc;
-}
-
-static uint64_t target_gpa(struct world *world, unsigned int target)
-{
-	return target < WORLD_RAM_PAGES ? world->ram[target] : windows[target - WORLD_RAM_PAGES];
-}
-
-int world_map(struct world *world, unsigned int space, unsigned int slot, unsigned int target,
-	      bool writable)
-{
-	bool read_only = !writable && world->target.has & TARGET_READ;
-	unsigned int prot = PGTABLE_READ | PGTABLE_USER | (read_only ? 0 : PGTABLE_WRITE);
-	struct history *history = &world->stage1[space][slot];
-	int rc;
-
-	history_change(history, target, prot, tick(world));
-	rc = vm_map(&world->spaces[space], iovas[slot], target_gpa(world, target), VM_PAGE, prot);
-	history_changed(history, tick(world));
-	return rc;
-}
-
-int world_unmap(struct world *world, unsigned int space, unsigned int slot)
-{
-	struct history *history = &world->stage1[space][slot];
-
-	history_change(history, HISTORY_NONE, 0, tick(world));
-	vm_unmap(&world->spaces[space], iovas[slot], VM_PAGE);
-	history_changed(history, tick(world));
-	return 0;
-}
-
-int world_invalidate(struct world *world, unsigned int space, unsigned int slot, bool leaf_only)
-{
-	uint64_t began = tick(world);
-	int rc;
-
-	before_waiting(world);
-	rc = vm_invalidate(&world->spaces[space], iovas[slot], VM_PAGE,
-			   leaf_only ? VM_LEAF_ONLY : 0);
-	if (!rc)
-		history_invalidated(&world->stage1[space][slot], began, tick(world));
-	return after_waiting(world, rc);
-}
-
-int world_invalidate_space(struct world *world, unsigned int space)
-{
-	uint64_t began = tick(world), now;
-	int rc;
-
-	before_waiting(world);
-	rc = vm_invalidate_space(&world->spaces[space]);
-	now = tick(world);
-	for (unsigned int slot = 0; !rc && slot < WORLD_SLOTS; slot++)
-		history_invalidated(&world->stage1[space][slot], began, now);
-	return after_waiting(world, rc);
-}
-
-int world_s2_map(struct world *world, unsigned int window, unsigned int spare)
-{
-	struct history *history = &world->stage2[window];
-	int rc;
-
-	history_change(history, spare, 0, tick(world));
-	before_waiting(world);
-	rc = vm_s2_map(&world->vm, windows[window], spare_page(world, spare), VM_PAGE,
-		       IOMMU_IOAS_MAP_READABLE | IOMMU_IOAS_MAP_WRITEABLE);
-	history_changed(history, tick(world));
-	return after_waiting(world, rc);
-}
-
-/* That a kernel breaks this promise is seen by a test of its own; here the VMM keeps it. */
-static int drop_pasids(struct world *world)
-{
-	const struct world_config *config = world->config;
-	int rc = 0;
-
-	if (!config->vendor->stage2_leaves_pasids || !config->pasid || !config->ats ||
-	    world->target.has & TARGET_REFERENCE)
-		return 0;
-	for (unsigned int i = 2; i < WORLD_SPACES && !rc; i++)
-		rc = vm_invalidate_space(&world->spaces[i]);
-	return rc;
-}
-
-/* The call returns when nothing uses the page any more: its return is the completion. */
-int world_s2_unmap(struct world *world, unsigned int window)
-{
-	struct history *history = &world->stage2[window];
-	uint64_t now;
-	int rc;
-
-	history_change(history, HISTORY_NONE, 0, tick(world));
-	before_waiting(world);
-	rc = vm_s2_unmap(&world->vm, windows[window], VM_PAGE) ?: drop_pasids(world);
-	now = tick(world);
-	history_changed(history, now);
-	if (!rc)
-		history_invalidated(history, now, now);
-	return after_waiting(world, rc);
-}
-
-static struct vm_space *attached_space(struct world *world, unsigned int device,
-				       unsigned int which)
-{
-	struct history_view view;
-	uint64_t now = atomic_load(&world->clock);
-
-	history_view(&world->attached[device][which], now, now, &view);
-	return view.values[0] == HISTORY_NONE ? NULL : &world->spaces[view.values[0]];
-}
-
-int world_attach(struct world *world, unsigned int device, unsigned int space)
-{
-	unsigned int which = space < 2 ? WORLD_RID : WORLD_BY_PASID;
-	struct history *history = &world->attached[device][which];
-	struct vm_space *old = attached_space(world, device, which);
-	uint64_t now;
-	int rc;
-
-	if (old == &world->spaces[space])
-		return -EALREADY;
-	/* Replacing need not be hitless: in between, the device may be blocked. */
-	history_change(history, HISTORY_NONE, 0, tick(world));
-	history_change(history, space, 0, tick(world));
-	before_waiting(world);
-	rc = vm_replace(world->devices[device], &world->spaces[space], old);
-	now = tick(world);
-	history_changed(history, now);
-	if (!rc)
-		history_invalidated(history, now, now);
-	return after_waiting(world, rc);
-}
-
-int world_detach(struct world *world, unsigned int device, unsigned int which)
-{
-	struct history *history = &world->attached[device][which];
-	struct vm_space *old = attached_space(world, device, which);
-	uint64_t now;
-	int rc;
-
-	if (!old)
-		return -EALREADY;
-	history_change(history, HISTORY_NONE, 0, tick(world));
-	before_waiting(world);
-	rc = vm_detach(world->devices[device], old);
-	now = tick(world);
-	history_changed(history, now);
-	if (!rc)
-		history_invalidated(history, now, now);
-	return after_waiting(world, rc);
-}
-
-int world_reset(struct world *world, unsigned int device)
-{
-	int rc;
-
-	if (!world->target.ops->reset)
-		return -EALREADY;
-	before_waiting(world);
-	rc = world->target.ops->reset(&world->target, &world->vm.iommufd,
-				      world->devices[device]->dev_id);
-	return after_waiting(world, rc == -EOPNOTSUPP ? -EALREADY : rc);
 }

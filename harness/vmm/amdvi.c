@@ -226,21 +226,54 @@ static int amd_detach(struct vm_device *device, struct vm_space *space)
 }
 
 /* Devices that share a DomainID share what is cached for it; each has its own ATC. */
-static int amd_invalidate(struct vm_space *space, uint64_t iova, uint64_t len, unsigned int change)
+static void invalidate_pages(struct guest_amdvi_list *list, const struct vm_range *range,
+			     unsigned int change)
 {
-	struct guest_amdvi *guest = &vmm_amdvi(space->vm)->guest;
-	uint32_t pasid = guest_pasid(space);
-	struct guest_amdvi_list list = {};
+	struct guest_amdvi *guest = &vmm_amdvi(range->space->vm)->guest;
+	struct vm_space *space = range->space;
 
 	for (unsigned int i = 0; i < space->device_count; i++) {
 		uint16_t domain = guest_amdvi_device(guest, space->devices[i]->rid)->domain;
 
-		guest_amdvi_pages(&list, domain, pasid, iova, len, change & VM_LEAF_ONLY);
+		guest_amdvi_pages(list, domain, guest_pasid(space), range->iova, range->len,
+				  change & VM_LEAF_ONLY);
 	}
+}
+
+static void invalidate_atcs(struct guest_amdvi_list *list, const struct vm_space *space,
+			    uint64_t iova, uint64_t len)
+{
 	for (unsigned int i = 0; i < space->device_count; i++)
 		if (space->devices[i]->ats)
-			guest_amdvi_iotlb(&list, space->devices[i]->rid, pasid, iova, len);
-	return vm_amd_run(space->vm, &list);
+			guest_amdvi_iotlb(list, space->devices[i]->rid, guest_pasid(space), iova,
+					  len);
+}
+
+static int amd_invalidate_batch(struct vm *vm, const struct vm_range *ranges, unsigned int count,
+				unsigned int change)
+{
+	struct guest_amdvi_list list = {};
+
+	for (unsigned int i = 0; i < count; i++)
+		invalidate_pages(&list, &ranges[i], change);
+	for (unsigned int i = 0; i < count; i++)
+		invalidate_atcs(&list, ranges[i].space, ranges[i].iova, ranges[i].len);
+	return vm_amd_run(vm, &list);
+}
+
+static int amd_invalidate(struct vm_space *space, uint64_t iova, uint64_t len, unsigned int change)
+{
+	return amd_invalidate_batch(space->vm, &(struct vm_range){ space, iova, len }, 1, change);
+}
+
+static int amd_invalidate_all(struct vm *vm, struct vm_space * const *spaces, unsigned int count)
+{
+	struct guest_amdvi_list list = {};
+
+	amdvi_cmd_invalidate_iommu_all(guest_amdvi_next(&list));
+	for (unsigned int i = 0; i < count; i++)
+		invalidate_atcs(&list, spaces[i], 0, UINT64_MAX);
+	return vm_amd_run(vm, &list);
 }
 
 static int amd_invalidate_space(struct vm_space *space)
@@ -260,4 +293,7 @@ const struct vm_vendor vm_amd = {
 	.detach = amd_detach,
 	.invalidate = amd_invalidate,
 	.invalidate_space = amd_invalidate_space,
+	.invalidate_batch = amd_invalidate_batch,
+	.invalidate_all = amd_invalidate_all,
+	.break_before_make = true,	/* docs/stress.md, "Open" */
 };

@@ -244,15 +244,35 @@ static void atc_inv(struct guest_smmuv3_list *list, const struct vm_space *space
 }
 
 /* The example of 4.5.1: TLBI, CMD_SYNC, ATC_INV, CMD_SYNC */
-static int arm_invalidate(struct vm_space *space, uint64_t iova, uint64_t len, unsigned int change)
+static int arm_invalidate_batch(struct vm *vm, const struct vm_range *ranges, unsigned int count,
+				unsigned int change)
 {
-	struct guest_smmuv3 *guest = &vmm_smmuv3(space->vm)->guest;
+	struct guest_smmuv3 *guest = &vmm_smmuv3(vm)->guest;
 	struct guest_smmuv3_list list = {};
 
-	guest_smmuv3_tlbi(guest, &list, space->domain, iova, len, change & VM_LEAF_ONLY);
+	for (const struct vm_range *r = ranges; r < ranges + count; r++)
+		guest_smmuv3_tlbi(guest, &list, r->space->domain, r->iova, r->len,
+				  change & VM_LEAF_ONLY);
 	guest_smmuv3_sync(&list);
-	atc_inv(&list, space, iova, len);
-	return run(space->vm, &list);
+	for (const struct vm_range *r = ranges; r < ranges + count; r++)
+		atc_inv(&list, r->space, r->iova, r->len);
+	return run(vm, &list);
+}
+
+static int arm_invalidate(struct vm_space *space, uint64_t iova, uint64_t len, unsigned int change)
+{
+	return arm_invalidate_batch(space->vm, &(struct vm_range){ space, iova, len }, 1, change);
+}
+
+static int arm_invalidate_all(struct vm *vm, struct vm_space * const *spaces, unsigned int count)
+{
+	struct guest_smmuv3_list list = {};
+
+	smmuv3_cmd_tlbi_nh_all(guest_smmuv3_next(&list), 0);
+	guest_smmuv3_sync(&list);
+	for (unsigned int i = 0; i < count; i++)
+		atc_inv(&list, spaces[i], 0, UINT64_MAX);
+	return run(vm, &list);
 }
 
 static int arm_invalidate_space(struct vm_space *space)
@@ -278,4 +298,7 @@ const struct vm_vendor vm_arm = {
 	.invalidate = arm_invalidate,
 	.invalidate_space = arm_invalidate_space,
 	.stage2_leaves_pasids = true,
+	.invalidate_batch = arm_invalidate_batch,
+	.invalidate_all = arm_invalidate_all,
+	.break_before_make = true,
 };

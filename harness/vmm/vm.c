@@ -225,10 +225,23 @@ int vm_map(struct vm_space *space, uint64_t iova, uint64_t gpa, uint64_t len, un
 	return pgtable_map(&space->stage1, iova, gpa, len, prot, 0);
 }
 
+int vm_map_leaves(struct vm_space *space, uint64_t iova, uint64_t gpa, uint64_t len,
+		  unsigned int prot, uint64_t size)
+{
+	forget_controls(space->vm);
+	return pgtable_map(&space->stage1, iova, gpa, len, prot, __builtin_ctzll(size));
+}
+
 void vm_unmap(struct vm_space *space, uint64_t iova, uint64_t len)
 {
 	forget_controls(space->vm);
 	pgtable_unmap(&space->stage1, iova, len, true);
+}
+
+void vm_unmap_tables(struct vm_space *space, uint64_t iova, uint64_t len)
+{
+	forget_controls(space->vm);
+	pgtable_unmap(&space->stage1, iova, len, false);
 }
 
 int vm_s2_map(struct vm *vm, uint64_t gpa, void *va, uint64_t len, uint32_t flags)
@@ -321,6 +334,17 @@ int vm_invalidate(struct vm_space *space, uint64_t iova, uint64_t len, unsigned 
 int vm_invalidate_space(struct vm_space *space)
 {
 	return space->vm->vendor->invalidate_space(space);
+}
+
+int vm_invalidate_batch(struct vm *vm, const struct vm_range *ranges, unsigned int count,
+			unsigned int change)
+{
+	return vm->vendor->invalidate_batch(vm, ranges, count, change);
+}
+
+int vm_invalidate_all(struct vm *vm, struct vm_space * const *spaces, unsigned int count)
+{
+	return vm->vendor->invalidate_all(vm, spaces, count);
 }
 
 void vm_control(struct vm_device *device, const struct vm_space *space, uint64_t iova,

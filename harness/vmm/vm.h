@@ -18,6 +18,7 @@
 #define VM_RAM_SIZE (32ULL << 20)
 #define VM_SPARE_PAGES 64		/* of the VMM, not mapped in the guest: for remapping */
 #define VM_PAGE 4096ULL
+#define VM_BATCH 8			/* ranges of one vm_invalidate_batch() */
 #define VM_NOWHERE UINT64_MAX		/* what a DMA that was aborted reached */
 
 struct vm;
@@ -26,6 +27,13 @@ struct vm_space;
 
 enum vm_change {
 	VM_LEAF_ONLY = 1,	/* only last-level entries changed: the guest may say so */
+};
+
+/** struct vm_range - addresses of an address space */
+struct vm_range {
+	struct vm_space *space;
+	uint64_t iova;
+	uint64_t len;
 };
 
 /**
@@ -43,6 +51,9 @@ enum vm_change {
  * @invalidate_space: the same for the whole address space
  * @stage2_leaves_pasids: kernels leave in ATCs what was asked for with a PASID when stage 2 changes
  *	(deviations.tsv, NEST-08): a VMM that cannot live with it invalidates itself
+ * @invalidate_batch: the same for @count ranges, at most VM_BATCH, all in one submission
+ * @invalidate_all: by the command that names no address space, after changes of @spaces
+ * @break_before_make: a table and a block may not replace each other without an invalidation
  */
 struct vm_vendor {
 	const char *name;
@@ -60,9 +71,15 @@ struct vm_vendor {
 			  unsigned int change);
 	int (*invalidate_space)(struct vm_space *space);
 	bool stage2_leaves_pasids;
+	int (*invalidate_batch)(struct vm *vm, const struct vm_range *ranges, unsigned int count,
+				unsigned int change);
+	int (*invalidate_all)(struct vm *vm, struct vm_space * const *spaces, unsigned int count);
+	bool break_before_make;
 };
 
 extern const struct vm_vendor vm_intel, vm_amd, vm_arm;
+/* A VM without a virtual IOMMU: its devices use guest physical addresses, stage 2 alone is left. */
+extern const struct vm_vendor vm_plain;
 
 /** struct vm_control - what a positive control saw in place of the old page */
 struct vm_control {
@@ -165,7 +182,12 @@ uint64_t vm_name(uint64_t data);
 
 /** vm_map() - Map stage 1: [@iova, +@len) to guest physical @gpa. Invalidates nothing. */
 int vm_map(struct vm_space *space, uint64_t iova, uint64_t gpa, uint64_t len, unsigned int prot);
+/** vm_map_leaves() - The same with leaves of at most @size bytes, a power of two */
+int vm_map_leaves(struct vm_space *space, uint64_t iova, uint64_t gpa, uint64_t len,
+		  unsigned int prot, uint64_t size);
 void vm_unmap(struct vm_space *space, uint64_t iova, uint64_t len);
+/** vm_unmap_tables() - The same with the tables below, which are given back */
+void vm_unmap_tables(struct vm_space *space, uint64_t iova, uint64_t len);
 
 /** vm_s2_map(), vm_s2_unmap() - Stage 2: IOAS_MAP of user memory at @va, IOAS_UNMAP */
 int vm_s2_map(struct vm *vm, uint64_t gpa, void *va, uint64_t len, uint32_t flags);
@@ -190,6 +212,9 @@ bool vm_write_finish(struct vm_device *device);
 /** vm_invalidate() - Guest and VMM do what the architecture asks for after a stage-1 change */
 int vm_invalidate(struct vm_space *space, uint64_t iova, uint64_t len, unsigned int change);
 int vm_invalidate_space(struct vm_space *space);
+int vm_invalidate_batch(struct vm *vm, const struct vm_range *ranges, unsigned int count,
+			unsigned int change);
+int vm_invalidate_all(struct vm *vm, struct vm_space * const *spaces, unsigned int count);
 
 /**
  * vm_control() - A control saw @seen at @iova of @space, not the old page: it has to be the new one

@@ -133,22 +133,50 @@ static int intel_attach(struct vm_device *device, struct vm_space *space, struct
 	return rc ?: space->hwpt_id ? 0 : -EIO;
 }
 
+static void invalidate_atcs(struct guest_vtd_list *list, const struct vm_space *space,
+			    uint64_t iova, uint64_t len)
+{
+	for (unsigned int i = 0; i < space->device_count; i++)
+		if (space->devices[i]->ats)
+			guest_vtd_invalidate_atc(list, space->devices[i]->rid, guest_pasid(space),
+						 iova, len);
+}
+
+static int intel_invalidate_batch(struct vm *vm, const struct vm_range *ranges,
+				  unsigned int count, unsigned int change)
+{
+	struct guest_vtd_list list = {};
+
+	for (const struct vm_range *r = ranges; r < ranges + count; r++)
+		guest_vtd_invalidate(&list, r->space->domain, guest_pasid(r->space), r->iova,
+				     r->len, change & VM_LEAF_ONLY);
+	for (const struct vm_range *r = ranges; r < ranges + count; r++)
+		invalidate_atcs(&list, r->space, r->iova, r->len);
+	return run(vm, &list);
+}
+
 static int intel_invalidate(struct vm_space *space, uint64_t iova, uint64_t len,
 			    unsigned int change)
 {
-	uint32_t pasid = guest_pasid(space);
-	struct guest_vtd_list list = {};
-
-	guest_vtd_invalidate(&list, space->domain, pasid, iova, len, change & VM_LEAF_ONLY);
-	for (unsigned int i = 0; i < space->device_count; i++)
-		if (space->devices[i]->ats)
-			guest_vtd_invalidate_atc(&list, space->devices[i]->rid, pasid, iova, len);
-	return run(space->vm, &list);
+	return intel_invalidate_batch(space->vm, &(struct vm_range){ space, iova, len }, 1,
+				      change);
 }
 
 static int intel_invalidate_space(struct vm_space *space)
 {
 	return intel_invalidate(space, 0, UINT64_MAX, 0);
+}
+
+/* A global IOTLB invalidation hits first-stage entries too (6.5.2.3). */
+static int intel_invalidate_all(struct vm *vm, struct vm_space * const *spaces,
+				unsigned int count)
+{
+	struct guest_vtd_list list = {};
+
+	vtd_inv_iotlb(guest_vtd_next(&list), VTD_GLOBAL, 0, 0, 0, false);
+	for (unsigned int i = 0; i < count; i++)
+		invalidate_atcs(&list, spaces[i], 0, UINT64_MAX);
+	return run(vm, &list);
 }
 
 const struct vm_vendor vm_intel = {
@@ -164,4 +192,6 @@ const struct vm_vendor vm_intel = {
 	.detach = intel_detach,
 	.invalidate = intel_invalidate,
 	.invalidate_space = intel_invalidate_space,
+	.invalidate_batch = intel_invalidate_batch,
+	.invalidate_all = intel_invalidate_all,
 };

@@ -198,6 +198,22 @@ TEST_F(paging, detached)
 	EXPECT_EQ(VM_NOWHERE, read_at(&self->host.target, 0, false, DMA_NO_PASID, IOVA));
 }
 
+/* What the IOTLB has of the page table serves the other device, and that one alone. */
+TEST_F(paging, detached_beside_another)
+{
+	RULE("AMD-06");
+	uint32_t hwpt = HWPT(0);
+
+	ASSERT_EQ(0, map(&self->host, 0, 0, 1));
+	ATTACH(0, DMA_NO_PASID, hwpt);
+	ATTACH(2, DMA_NO_PASID, hwpt);
+	SEES(0, DMA_NO_PASID, IOVA, 0);
+	DETACH(0, DMA_NO_PASID);
+	SEES(2, DMA_NO_PASID, IOVA, 0);
+	SEES_NOTHING(0, DMA_NO_PASID, IOVA);
+	EXPECT_EQ(VM_NOWHERE, read_at(&self->host.target, 0, false, DMA_NO_PASID, IOVA));
+}
+
 /* The next table gets the DomainID of the one that went. */
 TEST_F(paging, domain_id_used_again)
 {
