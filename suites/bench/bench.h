@@ -238,7 +238,7 @@ TEST_F(bench, interference)
 	};
 	double rate;
 
-	for (unsigned int sample = 0; sample < self->samples / 4; sample++)
+	for (unsigned int sample = 0; sample < (self->samples + 3) / 4; sample++)
 		for (unsigned int i = 0; i < sizeof(loads) / sizeof(loads[0]); i++) {
 			rate = dma_rate(self, loads[i].every);
 			ASSERT_TRUE(rate > 0);
