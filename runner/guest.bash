@@ -149,7 +149,8 @@ guest_console() {
 # guest_listen RAW DEADLINE PID: copy the port until the guest ends. Sets LISTENED to what is wrong.
 # QEMU dies with this shell, however that ends; its process id is in the file PID.
 guest_listen() {
-	local raw=$1 deadline=$2 pid_file=$3 line lines=0 status left pid started=${EPOCHREALTIME/[.,]/}
+	local raw=$1 deadline=$2 pid_file=$3 line lines=0 status pid started=${EPOCHREALTIME/[.,]/}
+	local part= heard=$SECONDS starved=
 
 	LISTENED=
 	: >"$raw"
@@ -157,16 +158,19 @@ guest_listen() {
 	pid=$!
 	echo "$pid" >"$pid_file"
 	while :; do
-		left=$((deadline - SECONDS))
-		((left > 0)) || { LISTENED="timeout"; break; }
-		IFS= read -r -t $((left < STALL ? left : STALL)) -u "$PORT" line
+		((SECONDS < deadline)) || { LISTENED="timeout"; break; }
+		IFS= read -r -t 1 -u "$PORT" line
 		status=$?
 		if ((status > 128)); then
-			((left <= STALL)) && LISTENED="timeout" || LISTENED="hang"
-			break
+			part+=$line
+			guest_starved "$pid"
+			: "${starved:=$STARVED}"
+			((SECONDS - heard - (STARVED - starved) < STALL)) || { LISTENED="hang"; break; }
+			continue
 		elif ((status)); then
 			break
 		fi
+		line=$part$line part= heard=$SECONDS starved=
 		[[ -z $started || $line != *" boot "* ]] || {
 			printf '0 booted %d\n' $(((${EPOCHREALTIME/[.,]/} - started) / 1000))
 			started=
@@ -178,6 +182,18 @@ guest_listen() {
 	exec {PORT}<&-
 	wait "$pid" 2>/dev/null
 	[[ -z $LISTENED ]]
+}
+
+# guest_starved PID: sets STARVED to the seconds that the unluckiest thread of it waited for a CPU, which
+# others had: a guest that says nothing because it does not run is no hang. 0 where Linux does not tell.
+guest_starved() {
+	local file waited
+
+	STARVED=0
+	for file in /proc/"$1"/task/*/schedstat; do
+		{ read -r _ waited _ <"$file"; } 2>/dev/null || continue
+		((waited / 1000000000 <= STARVED)) || STARVED=$((waited / 1000000000))
+	done
 }
 
 # A boot ends well by "done", or by init's reboot after a splat. Else say how it died, with the console.

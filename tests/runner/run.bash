@@ -39,7 +39,13 @@ outcome() {
 			"$OUT/results/results.json" >/dev/null || seen="$seen, but not $4"
 	fi
 	[[ $seen == "$3" ]]
-	tap_result $? "$1" "$2: expected $3, observed ${seen:-nothing}"
+	tap_result $? "$1" "$2: expected $3, observed ${seen:-nothing}: $(outcome_detail "$2")"
+}
+
+# outcome_detail TEST: why, and how long it took, for who reads a failure
+outcome_detail() {
+	jq -c --arg name "$1" ".tests[] | select(.name == \$name) | {reason, duration_s, splat}" \
+		"$OUT/results/results.json" | head -c 1500
 }
 
 # How long a good guest takes bounds the wait for bad ones: more of it on a busy machine.
