@@ -150,7 +150,7 @@ guest_console() {
 # QEMU dies with this shell, however that ends; its process id is in the file PID.
 guest_listen() {
 	local raw=$1 deadline=$2 pid_file=$3 line lines=0 status pid started=${EPOCHREALTIME/[.,]/}
-	local part= heard=$SECONDS starved=
+	local part='' heard=$SECONDS starved=''
 
 	LISTENED=
 	: >"$raw"
@@ -170,7 +170,7 @@ guest_listen() {
 		elif ((status)); then
 			break
 		fi
-		line=$part$line part= heard=$SECONDS starved=
+		line=$part$line part='' heard=$SECONDS starved=''
 		[[ -z $started || $line != *" boot "* ]] || {
 			printf '0 booted %d\n' $(((${EPOCHREALTIME/[.,]/} - started) / 1000))
 			started=

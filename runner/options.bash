@@ -45,11 +45,11 @@ usage() {
 	  --clean-cache       remove $CACHE
 	  --help, --version
 
-	  --compare A B       two baselines, names or directories of results: what costs more, what less
 
 	Performance (docs/bench.md)
 	  --bench             what invalidations cost: suite bench, on --target ref, 4 times over
-	  --save-baseline NAME   the same, and keep it as baseline NAME
+	  --save-baseline N   the same, and keep it as baseline N
+	  --compare A B       two baselines, names or directories of results: what costs more, what less
 	  --baselines DIR     where they are kept (default \$XDG_DATA_HOME/nit/baselines)
 
 	  --results DIR       where the results go (default results/<date>; results/latest points there)

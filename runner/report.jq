@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # results.json as a page: self-contained, no script, no network. Needs --rawfile rules, css, faults,
-# mutants ("" where there are none) and --arg figures (SVG of what was measured).
+# mutants ("" where there are none), and -L runner.
+include "figures";
 
 def text: tostring | @html;
 def element($name; $class): "<\($name)" + (if $class == "" then "" else " class=\"\($class)\"" end)
@@ -96,6 +97,16 @@ def coverage:
 	     | table(["rule"] + ($machines | map(. + "#")) + ["what it says"]))
 	| section("rules"; "Rules");
 
+def figures:
+	measured
+	| if . == [] then "" else
+		[.[] | . as $test | .figures | to_entries[]
+		 | (if .key == 0 then $test | "\(.name) [\(.machine)]" else "" end | text | cell)
+		   + (.value | (.name | id) + ([.median, .p99, .p999, .max | short | number] | add)
+		      + (.unit | text | cell) + (.samples | number)) | row]
+		| table(["test", "figure", "median#", "p99#", "p99.9#", "max#", "unit", "samples#"])
+		| section("figures"; "Figures") end;
+
 def matrix($tsv; $id; $title; $columns):
 	if $tsv == "" then "" else
 	($tsv | lines[1:] | map(map(text | cell) | add | row) | table($columns)) | section($id; $title) end;
@@ -110,9 +121,10 @@ def environment:
 + "<title>nit \(.run.name | text)</title><style>\($css)</style></head><body>"
 + "<h1>nit: nested invalidation tests</h1><p>\(.run.name | text), \(.environment.date // "" | text):"
 + " \(.run.command // "" | code)</p>" + total
-+ "<nav>" + (["summary", "failures", "deviations", "skips", "rules", "environment"]
++ "<nav>" + (["summary", "failures", "deviations"] + (if any(.tests[]; .figures != []) then ["figures"] else [] end)
+	+ ["rules", "skips", "environment"]
 	| map("<a href=\"#\(.)\">\(.)</a>") | join(" ")) + "</nav>"
-+ summary + failures + deviations + $figures + coverage
++ summary + failures + deviations + figures + coverage
 + matrix($faults; "faults"; "Planted faults"; ["fault", "the bug", "seen by"])
 + matrix($mutants; "mutants"; "Mutants"; ["mutant", "verdict", "killed by", "seconds"])
 + skips + environment + "</body></html>"

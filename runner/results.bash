@@ -66,7 +66,7 @@ results_summary() {
 
 	[[ ! -t 1 || -n ${NO_COLOR-} ]] || colour=1
 	jq -r --arg dir "${1%/}" --arg colour "$colour" --arg files "$(results_files "$1")" \
-		-f "$RESULTS_LIB/summary.jq" "$1/results.json"
+		-L "$RESULTS_LIB" -f "$RESULTS_LIB/summary.jq" "$1/results.json"
 }
 
 results_files() {

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# results.json as a person reads it. Needs --arg dir, files, colour ("" for none).
+# results.json as a person reads it. Needs -L runner, --arg dir, files, colour ("" for none).
+include "figures";
 
 def left($n): . + (" " * ([$n - length, 0] | max) // "");
 def right($n): (" " * ([$n - length, 0] | max) // "") + .;
@@ -111,6 +112,15 @@ def skipped:
 	[.tests[] | select(.outcome == "skip")] | groups(.reason)[]
 	| "\("SKIP" | yellow)  \(length)  \(.[0].reason)";
 
+# A count is the same each time, else it says so; of a time the middle, and the worst but one in 100
+def figure_words:
+	"\(.name) \(.median | short)" + (if .unit == "1" or .unit == .name then "" else " \(.unit | ltrimstr("1"))" end)
+	+ if .samples == 1 or .median == .max then "" else " (p99 \(.p99 | short), max \(.max | short))" end;
+
+def figures:
+	measured[] | "\("FIGURES" | green)  \(.name)  [\(.machine)]",
+		"      " + (.figures | map(figure_words) | join(", "));
+
 def unplanned:
 	[.tests[] | select((.planned | not) and .test != "outside_tests")]
 	| if . == [] then empty
@@ -126,5 +136,5 @@ def total:
 	(.counts | "\(.passed) passed, \(.failed) failed, \(.skipped) skipped, \(.known) known")
 	+ if .run.seconds then " in \(.run.seconds | clock)" else "" end;
 
-header, rows, failed, not_run, known, skipped, unexpected, unplanned, total,
+header, rows, figures, failed, not_run, known, skipped, unexpected, unplanned, total,
 "\($dir): \($files)"

@@ -15,7 +15,7 @@ source "$ROOT/runner/table.bash"
 source "$ROOT/runner/host.bash"
 
 # They run side by side: first what takes longest, lest it end last and alone. One more than there are
-# CPUs, for guests and their runners also wait. By name only: debug, faults, nested.
+# CPUs, for guests and their runners also wait. By name only: debug, faults, nested, stress.
 readonly ALL="uapi ref served guest runner unit bare lint results fuzz"
 readonly SLOTS=$(($(nproc) + 1))
 

@@ -379,9 +379,12 @@ static enum dma_status run(struct endpoint *endpoint, struct engine *engine)
 		size_t len = piece(dma, engine->done);
 
 		status = translate_piece(endpoint, engine);
-		if (status == DMA_HELD)
+		if (status == DMA_HELD) {
+			if (dma->between)
+				dma->between(dma->arg);
 			status = access_memory(endpoint, engine, dma, engine->pa, engine->done,
 					       len);
+		}
 		if (status == DMA_DONE)
 			engine->done += len;
 	}

@@ -58,28 +58,29 @@ static void draw(struct stress_engine *engine, struct shot *shot)
 	shot->slot = (bits >> 16 & UINT16_MAX) * (bits & 1 ? 3 : WORLD_SLOTS) >> 16;
 	shot->place = (bits >> 32 & UINT16_MAX) * (1 + config->pasids) >> 16;
 	shot->address = config->ats && bits >> 4 & 3 ? DMA_ATS : DMA_PLAIN;
-	/* Not yet by the ATC: docs/stress.md, "Open" */
-	shot->held = has & TARGET_HELD && shot->address == DMA_PLAIN && !((bits >> 48) % HOLD);
+	shot->held = has & TARGET_HELD && !((bits >> 48) % HOLD);
 	shot->op = op < 6 && has & TARGET_READ ? DMA_READ :
 		   op == 7 && has & TARGET_ATOMIC ? DMA_SWAP : DMA_WRITE;
 }
 
-/*
- * A DMA that waits between translation and memory access, while others run. Every invalidation that
- * covers it has to wait for it: so what it may reach is decided when it goes on, not when it began.
- */
-static bool hold(struct stress_engine *engine, struct shot *shot, struct dma *dma)
-{
-	struct world *world = engine->world;
-	const struct target_ops *ops = world->target.ops;
-	unsigned int device = device_of(engine), number = FIRST_ENGINE + engine->number;
+/** struct between - a shot that waits between translation and memory access, in @engine */
+struct between {
+	struct stress_engine *engine;
+	struct shot *shot;
+};
 
-	if (ops->dma_start(&world->target, device, number, dma) != DMA_HELD)
-		return false;
+/*
+ * Others run meanwhile. Every invalidation that covers this DMA has to wait for it: so what it may
+ * reach is decided when it goes on, not when it began.
+ */
+static void between(void *arg)
+{
+	struct between *between = arg;
+
 	for (unsigned int i = 0; i < HELD_YIELDS; i++)
 		sched_yield();
-	shot->access = atomic_load_explicit(&world->clock, memory_order_acquire);
-	return ops->dma_finish(&world->target, device, number) == DMA_DONE;
+	between->shot->access = atomic_load_explicit(&between->engine->world->clock,
+						     memory_order_acquire);
 }
 
 /* A read brings the stamp of its page back; a write leaves a token that no other write has. */
@@ -87,6 +88,7 @@ static void fire(struct stress_engine *engine, struct shot *shot)
 {
 	struct world *world = engine->world;
 	uint64_t data = TOKEN | (uint64_t)engine->number << ENGINE_SHIFT | ++engine->token;
+	struct between pause = { engine, shot };
 	struct dma dma = {
 		.op = shot->op, .address = shot->address, .pasid = world_pasid(shot->place),
 		.addr = world->iovas[shot->slot], .len = sizeof(data), .data = &data,
@@ -98,11 +100,9 @@ static void fire(struct stress_engine *engine, struct shot *shot)
 	shot->begin = atomic_load_explicit(&world->clock, memory_order_acquire);
 	shot->access = shot->begin;
 	if (shot->held)
-		shot->done = hold(engine, shot, &dma);
-	else
-		shot->done = world->target.ops->dma(&world->target, device_of(engine),
-						    FIRST_ENGINE + engine->number, &dma) ==
-			     DMA_DONE;
+		dma.between = between, dma.arg = &pause;
+	shot->done = world->target.ops->dma(&world->target, device_of(engine),
+					    FIRST_ENGINE + engine->number, &dma) == DMA_DONE;
 	shot->end = atomic_load_explicit(&world->clock, memory_order_acquire);
 	if (shot->op == DMA_READ)
 		shot->seen = shot->done ? vm_name(data) : VM_NOWHERE;

@@ -12,6 +12,7 @@
 
 #define NIT_TEST_TIMEOUT 1000000	/* NIT_TEST_TIMEOUT in the environment is the bound */
 
+#include "core/figure.h"
 #include "core/test.h"
 #include "ref_world.h"
 #include "stress.h"
@@ -79,28 +80,24 @@ FIXTURE_TEARDOWN(stress)
 {
 }
 
-static void figure(const char *name, double value, const char *unit)
-{
-	fprintf(stderr, "# figure %s %.3f %s\n", name, value, unit);
-}
-
 static void figures(const struct stress *stress)
 {
-	figure("operations", stress->operations, "1");
-	figure("invalidations", stress->invalidations, "1");
-	figure("dmas", stress->dmas, "1");
-	figure("stale_before_completion", stress->stale, "1");
-	figure("reached_during_change", stress->leaving, "1");
-	figure("violations", stress->violations, "1");
-	figure("not_judged", stress->unknown, "1");
-	figure("windows", stress->windows, "1");
-	figure("windows_without_stale", stress->blind, "1");
-	figure("duration", stress->wall_s, "s");
-	figure("dmas_per_wall_s", stress->wall_s > 0 ? stress->dmas / stress->wall_s : 0, "1/s");
-	figure("dmas_per_cpu_s", stress->dmas_per_s, "1/s");
-	figure("operations_per_cpu_s",
-	       stress->mutator_s > 0 ? stress->operations / stress->mutator_s : 0, "1/s");
-	figure("oracle_share", 100 * stress->oracle_share, "%");
+	figure_time("operations", stress->operations, "1");
+	figure_time("invalidations", stress->invalidations, "1");
+	figure_time("dmas", stress->dmas, "1");
+	figure_time("stale_before_completion", stress->stale, "1");
+	figure_time("reached_during_change", stress->leaving, "1");
+	figure_time("violations", stress->violations, "1");
+	figure_time("not_judged", stress->unknown, "1");
+	figure_time("windows", stress->windows, "1");
+	figure_time("windows_without_stale", stress->blind, "1");
+	figure_time("duration", stress->wall_s, "s");
+	figure_time("dmas_per_wall_s", stress->wall_s > 0 ? stress->dmas / stress->wall_s : 0,
+		    "1/s");
+	figure_time("dmas_per_cpu_s", stress->dmas_per_s, "1/s");
+	figure_time("operations_per_cpu_s",
+		    stress->mutator_s > 0 ? stress->operations / stress->mutator_s : 0, "1/s");
+	figure_time("oracle_share", 100 * stress->oracle_share, "%");
 }
 
 TEST_F(stress, no_dma_is_late_astray_or_lost)

@@ -389,7 +389,7 @@ main() {
 	tap_check merge check_merge
 	tap_check shards check_shards
 	check_compare
-tap_end
+	tap_end
 }
 
 main "$@"

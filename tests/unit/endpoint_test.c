@@ -643,6 +643,42 @@ static struct dma write_of(enum dma_address address, uint64_t addr, uint64_t *va
 	};
 }
 
+/** struct seen - what is in memory at 0x10ff8 whenever a DMA is between translation and access */
+struct seen {
+	struct hw_mem *mem;
+	uint64_t value[2];
+	unsigned int calls;
+};
+
+static void look(void *arg)
+{
+	struct seen *seen = arg;
+
+	if (seen->calls < 2)
+		hw_read64(seen->mem, 0x10ff8, &seen->value[seen->calls]);
+	seen->calls++;
+}
+
+TEST_F(endpoint, between_is_after_translation_and_before_access)
+{
+	struct seen seen = { .mem = &self->machine->mem, .value = { 1, 1 } };
+	uint64_t value[2] = { 0x77, 0x88 };
+	struct dma dma = write_of(DMA_PLAIN, IOVA + PAGE - 8, value);
+
+	map_page(self, IOVA, 0x10000);
+	map_page(self, IOVA + PAGE, 0x20000);
+	dma.len = sizeof(value);
+	dma.between = look;
+	dma.arg = &seen;
+	EXPECT_EQ(DMA_DONE, endpoint_dma(self->dev, 0, &dma));
+	EXPECT_EQ(2u, seen.calls);
+	EXPECT_EQ(0u, seen.value[0]);
+	EXPECT_EQ(0x77u, seen.value[1]);
+	dma.addr = IOVA + 8 * PAGE;
+	EXPECT_EQ(DMA_ABORTED, endpoint_dma(self->dev, 0, &dma));
+	EXPECT_EQ(2u, seen.calls);
+}
+
 /* The old translation is still in use, by any of the engines: the answer must wait for it. */
 TEST_F(endpoint, answer_waits_for_translated_requests)
 {
