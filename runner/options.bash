@@ -69,7 +69,7 @@ readonly STRESS_SECONDS=10
 readonly TARGETS="guest ref bare"
 
 # What runs where no --suite says otherwise
-declare -rA SUITES_OF=([guest]="uapi" [ref]="intel amd arm" [bare]="arm")
+declare -rA SUITES_OF=([guest]="uapi" [ref]="intel amd arm" [bare]="arm" [faults]="uapi intel amd arm")
 readonly NIT_VERSION=0.1
 
 suites_all() {
@@ -136,6 +136,8 @@ options_read() {
 
 # What was given must fit together; what was not follows from the rest.
 options_agree() {
+	local what
+
 	if [[ -n $OPT_BENCH ]]; then
 		[[ -z $OPT_STRESS ]] || die "--bench measures, --stress runs for a time: one of them"
 		[[ $OPT_ACTION == run ]] || die "--bench and --save-baseline run tests: drop --$OPT_ACTION"
@@ -159,7 +161,9 @@ options_agree() {
 		[[ ${OPT_ARCHES[*]} == "$HOST_ARCH" ]] ||
 			die "--target $OPT_TARGET runs on the host's architecture, $HOST_ARCH" "drop --arch"
 	fi
-	((${#OPT_SUITES[@]})) || read -ra OPT_SUITES <<<"${SUITES_OF[$OPT_TARGET]}"
+	what=$OPT_TARGET
+	[[ $OPT_ACTION != faults ]] || what=faults
+	((${#OPT_SUITES[@]})) || read -ra OPT_SUITES <<<"${SUITES_OF[$what]}"
 	OPT_TIMEOUT=${OPT_TIMEOUT:-$TIMEOUT}
 }
 

@@ -25,9 +25,9 @@ enum dma_address {
  * struct dma - one transfer
  * @pasid: DMA_NO_PASID for none
  * @addr, @len: bytes; may cross pages
- * @between: NULL, or what is called, with @arg, after each translation and before its memory access;
- *	only of TARGET_HELD. Unlike a DMA that is held, time does not go on meanwhile: a device that
- *	is slow in answering for it is not late.
+ * @between: NULL, or what is called, with @arg, after each translation and before its memory
+ *	access; only of TARGET_HELD. Unlike a DMA that is held, time does not go on meanwhile: a
+ *	device that is slow in answering for it is not late.
  */
 struct dma {
 	enum dma_op op;

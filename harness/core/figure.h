@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a test measured: figures in results.json, in what a run says at its end, in report.html and in baselines (docs/bench.md).
+ * What a test measured: figures in results.json, in what a run says at its end, in report.html and
+ * in baselines (docs/bench.md).
  *
  * A figure has a name, a unit, and samples. A test may give a name again: one more sample.
  */

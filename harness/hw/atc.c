@@ -112,6 +112,12 @@ static bool is_global(const struct atc *atc, const struct hw_request *request,
 	return request->has_pasid && translation->global && atc->global;
 }
 
+bool atc_keeps_overtaken(void)
+{
+	return FAULT("endpoint.fills-after-invalidate",
+		     "a completion that an invalidation overtook is cached");
+}
+
 bool atc_fill(struct atc *atc, const struct hw_request *request,
 	      const struct hw_translation *translation, uint64_t generation)
 {
@@ -138,8 +144,7 @@ bool atc_fill(struct atc *atc, const struct hw_request *request,
 	};
 	if (is_global(atc, request, translation))
 		entry.space = TLB_ANY_SPACE;
-	if (FAULT("endpoint.fills-after-invalidate",
-		  "a completion that an invalidation overtook is cached"))
+	if (atc_keeps_overtaken())
 		generation = tlb_generation(atc->tlb);
 	return tlb_insert(atc->tlb, &entry, generation);
 }

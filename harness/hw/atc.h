@@ -28,6 +28,9 @@ void atc_fini(struct atc *atc);
 bool atc_lookup(struct atc *atc, const struct hw_request *request,
 		struct hw_translation *translation);
 
+/** atc_keeps_overtaken() - A fault: what an invalidation overtook is cached all the same */
+bool atc_keeps_overtaken(void);
+
 /** atc_generation() - To be taken before a translation request is sent, for atc_fill() */
 uint64_t atc_generation(const struct atc *atc);
 

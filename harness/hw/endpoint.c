@@ -197,7 +197,7 @@ int endpoint_prefetch_finish(struct endpoint *endpoint)
 	pthread_mutex_lock(&endpoint->lock);
 	if (!prefetch->pending)
 		rc = -ENOENT;
-	else if (prefetch->stale)
+	else if (prefetch->stale && !atc_keeps_overtaken())
 		rc = -ECANCELED;
 	else
 		atc_fill(&endpoint->atc, &prefetch->request, &prefetch->translation,

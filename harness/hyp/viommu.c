@@ -11,13 +11,20 @@
 #define VIOMMU_DATA_MAX 256
 #define PAGE_SIZE 4096ULL
 
+/* A nest parent does not go while a vIOMMU is on it. */
+static void hold_parent(struct hyp_hwpt *parent, int users)
+{
+	if (!FAULT("hyp.viommu-leaves-parent-free", "a nest parent goes while a vIOMMU is on it"))
+		parent->object.users += users;
+}
+
 static void viommu_destroy(struct hyp_context *context, struct hyp_object *object)
 {
 	struct hyp_viommu_object *viommu = hyp_container(object, struct hyp_viommu_object, object);
 
 	if (context->hyp->vendor->viommu_free)
 		context->hyp->vendor->viommu_free(&viommu->viommu);
-	viommu->parent->object.users--;
+	hold_parent(viommu->parent, -1);
 	free(viommu);
 }
 
@@ -55,7 +62,7 @@ static int viommu_make(struct hyp_context *context, struct hyp_device *device,
 		hyp_object_drop(context, object);
 		return rc;
 	}
-	parent->object.users++;
+	hold_parent(parent, 1);
 	if (hyp_copy_to_user(cmd->data_uptr, data, cmd->data_len)) {
 		hyp_object_destroy(context, object->object.id);
 		return -EFAULT;

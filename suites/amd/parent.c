@@ -88,16 +88,20 @@ TEST_F(parent, translates_and_forgets)
 	EXPECT_EQ(0x2222, read_iova(self, variant->ats));
 }
 
+/* The parent is of no device, so nothing but the vIOMMU can hold it. */
 TEST_F(parent, carries_a_virtual_iommu)
 {
 	struct iommu_viommu_amd data = {};
-	uint32_t id;
+	uint32_t parent, id;
 
 	RULE("AMD-66");
-	ASSERT_EQ(0, __viommu_alloc(&self->iommufd, self->dev_id, self->parent,
+	ASSERT_EQ(0, __hwpt_alloc(&self->iommufd, self->dev_id, self->ioas,
+				  IOMMU_HWPT_ALLOC_NEST_PARENT, &parent));
+	ASSERT_EQ(0, __viommu_alloc(&self->iommufd, self->dev_id, parent,
 				    IOMMU_VIOMMU_TYPE_AMD, &data, sizeof(data), &id));
-	EXPECT_EQ(-EBUSY, __iommufd_destroy(&self->iommufd, self->parent));
+	EXPECT_EQ(-EBUSY, __iommufd_destroy(&self->iommufd, parent));
 	EXPECT_EQ(0, __iommufd_destroy(&self->iommufd, id));
+	EXPECT_EQ(0, __iommufd_destroy(&self->iommufd, parent));
 }
 
 NIT_TEST_MAIN

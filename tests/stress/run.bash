@@ -49,6 +49,7 @@ suite_as_tap stress-asan --stress --duration 1 --sanitize address,undefined --te
 suite_as_tap stress-tsan --stress --duration 1 --sanitize thread --test 'stress.pasids_ats.*'
 stress_fault intel pasids vtd.piotlb-ignores-pasid
 stress_fault intel pasids_ats endpoint.atc-ignores-pasid
+stress_fault amd pasids_ats endpoint.drains-first-engine-only
 stress_fault arm rid smmuv3.sync-not-draining
 stress_fault arm rid smmuv3.nh-all-other-vmid
 stress_fault amd rid amdvi.wait-before-drain
