@@ -36,6 +36,8 @@ source "$ROOT/runner/plan.bash"
 source "$ROOT/runner/options.bash"
 # shellcheck source=runner/results.bash
 source "$ROOT/runner/results.bash"
+# shellcheck source=runner/plots.bash
+source "$ROOT/runner/plots.bash"
 # shellcheck source=runner/report.bash
 source "$ROOT/runner/report.bash"
 # shellcheck source=runner/coverage.bash

@@ -19,7 +19,10 @@ def measured:
 			| [.[].figures[]] | group_by(.name)
 			| map((.[0] | { name, unit, kind }) + ([.[].samples[]] | {
 				samples: length,
+				least: min,
+				p25: percentile(0.25),
 				median: median,
+				p75: percentile(0.75),
 				p99: percentile(0.99),
 				p999: percentile(0.999),
 				max: max

@@ -12,5 +12,6 @@ report_write() (
 			inputs+=(--arg "$file" "")
 	done
 	jq -r --rawfile rules "$2/rules.tsv" --rawfile css "$RESULTS_LIB/report.css" "${inputs[@]}" \
-		-L "$RESULTS_LIB" -f "$RESULTS_LIB/report.jq" "$run/results.json" | results_xml >"$run/report.html"
+		--rawfile plots <(plots_write "$run") -L "$RESULTS_LIB" -f "$RESULTS_LIB/report.jq" \
+		"$run/results.json" | results_xml >"$run/report.html"
 )

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # results.json as a page: self-contained, no script, no network. Needs --rawfile rules, css, faults,
-# mutants ("" where there are none), and -L runner.
+# mutants ("" where there are none), plots (SVG), and -L runner.
 include "figures";
 
 def text: tostring | @html;
@@ -97,15 +97,19 @@ def coverage:
 	     | table(["rule"] + ($machines | map(. + "#")) + ["what it says"]))
 	| section("rules"; "Rules");
 
+# Of a count that was the same each time, once is enough.
+def figure_row:
+	(.name | id) + (if .median == .max then [(.median | short), "", "", ""]
+		else [.median, .p99, .p999, .max | short] end | map(number) | add)
+		+ (.unit | id) + (.samples | number) | row;
+
 def figures:
 	measured
 	| if . == [] then "" else
-		[.[] | . as $test | .figures | to_entries[]
-		 | (if .key == 0 then $test | "\(.name) [\(.machine)]" else "" end | text | cell)
-		   + (.value | (.name | id) + ([.median, .p99, .p999, .max | short | number] | add)
-		      + (.unit | text | cell) + (.samples | number)) | row]
-		| table(["test", "figure", "median#", "p99#", "p99.9#", "max#", "unit", "samples#"])
-		| section("figures"; "Figures") end;
+		map(("<th colspan=\"7\">\("\(.name) [\(.machine)]" | text)</th>" | row)
+			+ (.figures | map(figure_row) | add))
+		| table(["figure", "median#", "p99#", "p99.9#", "max#", "unit", "samples#"])
+		| $plots + . | section("figures"; "Figures") end;
 
 def matrix($tsv; $id; $title; $columns):
 	if $tsv == "" then "" else

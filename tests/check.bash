@@ -71,8 +71,8 @@ main() {
 	local name names=("$@")
 
 	(($#)) || read -ra names <<<"$ALL"
-	host_need jq=jq shellcheck=shellcheck xmllint=libxml2-utils git=git perl=perl TAP::Parser=perl \
-		YAML::PP=libyaml-pp-perl
+	host_need jq=jq gnuplot=gnuplot-nox shellcheck=shellcheck xmllint=libxml2-utils git=git perl=perl \
+		TAP::Parser=perl YAML::PP=libyaml-pp-perl
 	for name in "${names[@]}"; do
 		[[ -x $ROOT/tests/$name/run.bash ]] || {
 			echo "check.bash: error: no tests/$name/run.bash; there are: $ALL" >&2

@@ -11,6 +11,8 @@ ROOT=$(cd "$HERE/../.." && pwd)
 source "$ROOT/tests/tap.bash"
 # shellcheck source=runner/results.bash
 source "$ROOT/runner/results.bash"
+# shellcheck source=runner/plots.bash
+source "$ROOT/runner/plots.bash"
 # shellcheck source=runner/report.bash
 source "$ROOT/runner/report.bash"
 OUT=$(mktemp -d "${TMPDIR:-/tmp}/nit-results.XXXXXX") || exit 2
@@ -57,6 +59,17 @@ report() {
 	jq -r '.tests[] | select(.outcome == "fail") | .name' "$OUT/$1/results.json" | while read -r name; do
 		grep -qF "<b class=\"fail\">$name</b>" "$page" || { echo "not in the page: $name"; return 1; }
 	done
+}
+
+# Where something was measured there is a plot; without gnuplot, a line that says why there is none.
+plots() {
+	local tools=$OUT/tools tool
+
+	grep -q '<svg' "$OUT/all-pass/report.html" && ! grep -q '<svg' "$OUT/panic/report.html" || return
+	mkdir "$tools" && for tool in jq cat cut sort; do
+		ln -s "$(command -v "$tool")" "$tools/" || return
+	done
+	(PATH=$tools && hash -r && plots_write "$OUT/all-pass") | grep 'gnuplot is not installed'
 }
 
 status() {
@@ -388,6 +401,7 @@ main() {
 	tap_check awks-agree check_awks
 	tap_check merge check_merge
 	tap_check shards check_shards
+	tap_check plots plots
 	check_compare
 	tap_end
 }
