@@ -21,6 +21,9 @@
  *	file NAME PATH HEX		a piece of a file
  *	done				end of plan, and of the search for leaks
  *
+ * A program has a file descriptor, NIT_HEARD, that says when its "RUN" lines are on the port: it waits, so
+ * that what comes next cannot be taken for the doing of the test before.
+ *
  * After a splat the kernel is not to be trusted: the result of the running test is still
  * reported, then the guest reboots and the runner goes on with the next test in a fresh one.
  */
@@ -58,6 +61,7 @@
 static FILE *port;
 static FILE *plan;
 static int kmsg = -1;
+static int heard[2] = { -1, -1 };	/* harness/core/test.h: a byte for each "RUN" that is on the port */
 static bool splat_seen;
 
 /* The console is what remains when the port cannot be used. */
@@ -291,6 +295,12 @@ static void handle_line(const char *line)
 		return;
 	}
 	say("out %s", line);
+	if (line[0] == '#' && run) {
+		/* What a panic finds in the serial port's buffer is lost. */
+		tcdrain(fileno(port));
+		if (write(heard[1], "", 1) < 0 && errno != EAGAIN && errno != EPIPE)
+			give_up("cannot answer a test program");
+	}
 }
 
 static void copy_output(int fd)
@@ -315,14 +325,17 @@ static void run_program(char *args)
 	static char *argv[MAX_ARGS];
 	const char *name = strtok(args, " ");
 	int status, argc = 0, pipefd[2];
-	char *arg;
+	char *arg, number[12];
 	pid_t pid;
 
 	while (argc < MAX_ARGS - 1 && (arg = strtok(NULL, " ")))
 		argv[argc++] = arg;
 	argv[argc] = NULL;
-	if (!argc || pipe(pipefd))
+	if (!argc || pipe(pipefd) || pipe2(heard, O_NONBLOCK))
 		give_up("bad run directive");
+	fcntl(heard[0], F_SETFL, 0);
+	snprintf(number, sizeof(number), "%d", heard[0]);
+	setenv("NIT_HEARD", number, 1);
 
 	drain_kmsg(false);
 	say("begin %s", name);
@@ -333,14 +346,17 @@ static void run_program(char *args)
 		dup2(pipefd[1], STDERR_FILENO);
 		close(pipefd[0]);
 		close(pipefd[1]);
+		close(heard[1]);
 		execv(argv[0], argv);
 		fprintf(stderr, "nit-init: %s: %s\n", argv[0], strerror(errno));
 		_exit(127);
 	}
 	close(pipefd[1]);
+	close(heard[0]);
 	copy_output(pipefd[0]);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
+	close(heard[1]);
 	drain_kmsg(true);
 	say("end %s %d", name, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 	if (splat_seen)

@@ -70,6 +70,8 @@ static inline void nit_die_with_parent(void)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
 
+static pid_t nit_harness;	/* the process that prints "RUN", and forks each test */
+
 /*
  * NIT_TEST_TIMEOUT in the environment: seconds that no test may exceed, whatever it asked for; and
  * a harness that is killed takes its tests with it, which are processes in groups of their own.
@@ -89,6 +91,27 @@ static inline void nit_bound_tests(void)
 				test->timeout = atoi(limit);
 }
 
+/*
+ * NIT_HEARD in the environment: a file descriptor from which a byte comes when the line " RUN ..." has
+ * arrived. A test that takes the machine down may not begin before: its victim would be the test
+ * whose result was still on its way. Tests fork, too, but wait for nobody.
+ */
+static inline void nit_wait_until_heard(void)
+{
+	const char *heard = getenv("NIT_HEARD");
+	char byte;
+
+	if (heard && getpid() == nit_harness)
+		while (read(atoi(heard), &byte, 1) < 0 && errno == EINTR)
+			;
+}
+
+static inline void nit_report_before_tests(void)
+{
+	nit_harness = getpid();
+	pthread_atfork(nit_wait_until_heard, NULL, NULL);
+}
+
 static inline void nit_list_fault(const struct fault *fault, void *arg)
 {
 	printf("%s\t%s\n", fault->name, fault->what);
@@ -105,6 +128,7 @@ static inline void nit_list_fault(const struct fault *fault, void *arg)
 			return 0; \
 		} \
 		nit_bound_tests(); \
+		nit_report_before_tests(); \
 		check_begin(); \
 		return test_harness_run(argc, argv); \
 	}

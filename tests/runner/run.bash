@@ -128,6 +128,7 @@ test_guests() {
 	outcome warning-fails-its-test misbehave.crash.global.warns fail \
 		'.splat | tostring | test("WARNING")'
 	outcome goes-on-after-warning misbehave.crash.global.passes_after_warning pass
+	outcome panic-spares-the-test-before misbehave.crash.global.talks_before_the_panic pass
 	outcome panic-fails-its-test misbehave.crash.global.panics fail \
 		'(.reason + (.splat | tostring)) | test("panic")'
 	outcome oops-fails-its-test misbehave.crash.global.oopses fail

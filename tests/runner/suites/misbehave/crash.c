@@ -11,6 +11,7 @@
 #include "core/test.h"
 
 #define FLOOD_LINES 60000
+#define PIPE_LINES 12000		/* not more than a pipe holds: the test does not wait */
 #define CONSOLE_BYTES 300000
 
 /* The kernel's own crash test module: drivers/misc/lkdtm */
@@ -57,6 +58,13 @@ TEST(warns)
 TEST(passes_after_warning)
 {
 	EXPECT_EQ(1, 1);
+}
+
+/* The port is behind when it ends: the panic that comes next must not be its own. */
+TEST(talks_before_the_panic)
+{
+	for (int i = 0; i < PIPE_LINES; i++)
+		printf("# x\n");
 }
 
 TEST(panics)
