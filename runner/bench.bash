@@ -45,7 +45,8 @@ bench_compare() {
 
 	a=$(bench_find "$1") || exit "$EXIT_USAGE"
 	b=$(bench_find "$2") || exit "$EXIT_USAGE"
-	jq -n -L "$RESULTS_LIB" --slurpfile a "$a" --slurpfile b "$b" -f "$RESULTS_LIB/compare.jq" \
+	jq -n -L "$RESULTS_LIB" --slurpfile a "$a" --slurpfile b "$b" \
+		--slurpfile kept <(cat "$(bench_dir)"/*.json 2>/dev/null) -f "$RESULTS_LIB/compare.jq" \
 		>"$WORK/compared.json" || die "cannot compare $a with $b"
 	jq -r -f "$RESULTS_LIB/compared.jq" "$WORK/compared.json"
 	jq -e 'has("refused") | not' "$WORK/compared.json" >/dev/null || exit "$EXIT_USAGE"

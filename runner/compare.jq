@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Baseline $b against baseline $a: an object for each figure that says something. docs/bench.md
-# Needs -n, -L runner, --slurpfile a, --slurpfile b. Prints
+# Needs -n, -L runner, --slurpfile a, b, and kept: what is kept beside them, of which that with the same
+# key says how far runs on this machine are apart. Prints
 #	{ refused: [what differs] } or { figures: [{ name, machine, kind, unit, a, b, change, verdict }] }
 include "statistics";
 
@@ -26,10 +27,13 @@ def separate($a; $b):
 	($a | map(median)) as $a | ($b | map(median)) as $b
 	| ($a | max) < ($b | min) or ($b | max) < ($a | min);
 
-def timed($a; $b):
+# The largest change between other runs of the same, of which there are the samples, a list for each
+def apart: map(median) | if length < 3 or min == 0 then 0 else (max - min) / min end;
+
+def timed($a; $b; $others):
 	($a.blocks | add) as $all_a | ($b.blocks | add) as $all_b
 	| ($all_a | median) as $from | ($all_b | median) as $to
-	| ([LEAST, SPREADS * ([$a, $b] | map(.blocks | spread) | max)] | max) as $least
+	| ([LEAST, SPREADS * ([$a, $b] | map(.blocks | spread) | max), ($others | apart)] | max) as $least
 	| (change($from; $to) // 0) as $change
 	| { a: $from, b: $to, change: $change, least: $least,
 	    interval_a: ($all_a | median_interval), interval_b: ($all_b | median_interval),
@@ -37,16 +41,19 @@ def timed($a; $b):
 			or mann_whitney($all_a; $all_b).p >= SURE then "~"
 		      elif ($to > $from) == ($a | higher_is_better) then "faster" else "slower" end) };
 
-def compared($a; $b):
+def compared($a; $b; $others):
 	if $a == null then { verdict: "new", b: ($b.blocks | add | median) }
 	elif $b == null then { verdict: "gone", a: ($a.blocks | add | median) }
 	elif [$a.kind, $a.unit] != [$b.kind, $b.unit] then { verdict: "gone", a: ($a.blocks | add | median) }
-	elif $a.kind == "count" then counted($a; $b) else timed($a; $b) end;
+	elif $a.kind == "count" then counted($a; $b) else timed($a; $b; $others) end;
 
 $a[0] as $a | $b[0] as $b
 | refused($a.key; $b.key) as $refused
 | if $refused != [] then { refused: $refused }
   else ($a.figures | index_by_name) as $old | ($b.figures | index_by_name) as $new
+  | [$kept[] | select(.key == $a.key and .date != $a.date and .date != $b.date)
+	| .figures | map(select(.kind == "time")) | index_by_name] as $runs
   | { figures: [($old + $new | keys[]) as $name
-	| (($new[$name] // $old[$name]) | { name, machine, kind, unit }) + compared($old[$name]; $new[$name])] }
+	| (($new[$name] // $old[$name]) | { name, machine, kind, unit }) + compared($old[$name]; $new[$name];
+		[$runs[][$name] | values | .blocks | add])] }
   end

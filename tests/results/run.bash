@@ -327,6 +327,19 @@ compares() {
 	((status == $1)) && grep -qF -- "$2" <<<"$said"
 }
 
+# What other runs of the same differ by is no difference; what is kept for another machine says nothing.
+kept_says() {
+	local number dir=$OUT/kept.$1
+
+	mkdir "$dir" && for number in 1 2 3; do
+		baseline "kept-run" ".key.cpu = \"$1\" | .date = $number
+			| .figures[1].blocks |= map(map(. * (1 + $number / 10)))" &&
+			mv "$OUT/kept-run/baseline.json" "$dir/$number.json" || return
+	done
+	baseline base . && baseline changed '.figures[1].blocks |= map(map(. * 1.15))' || return
+	"$ROOT/run.sh" --compare "$OUT/base" "$OUT/changed" --baselines "$dir" | grep -F -- "$2"
+}
+
 # Published: Mann and Whitney's test of 19 22 16 29 24 and 20 11 17 12 has U 17 of 20, p 0.1113
 check_mann_whitney() {
 	jq -n -e -L "$ROOT/runner" 'include "statistics";
@@ -343,6 +356,8 @@ check_compare() {
 	tap_check compare-slower compares 0 "SLOWER  t [m]" '.figures[1].blocks |= map(map(. * 1.2))'
 	tap_check compare-one-slow-block compares 0 "1 ~" '.figures[1].blocks[0] |= map(. * 3)'
 	tap_check compare-small-change compares 0 "1 ~" '.figures[1].blocks |= map(map(. * 1.03))'
+	tap_check compare-kept-runs-calibrate kept_says x "1 same, 1 ~"
+	tap_check compare-kept-of-another-machine kept_says y "SLOWER  t [m]"
 	tap_check compare-mann-whitney check_mann_whitney
 }
 
