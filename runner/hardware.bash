@@ -64,7 +64,7 @@ hardware_run() {
 
 # hardware_ended: it ends with its last client; fails, and says so, if it did not end well
 hardware_ended() {
-	local word= status=
+	local word='' status=''
 
 	((${#HARDWARE[@]})) || return 0
 	read -r -t "$HARDWARE_READY" -u "$HARDWARE_PORT" word status

@@ -295,5 +295,4 @@ const struct vm_vendor vm_amd = {
 	.invalidate_space = amd_invalidate_space,
 	.invalidate_batch = amd_invalidate_batch,
 	.invalidate_all = amd_invalidate_all,
-	.break_before_make = true,	/* docs/stress.md, "Open" */
 };
