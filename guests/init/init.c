@@ -21,8 +21,8 @@
  *	file NAME PATH HEX		a piece of a file
  *	done				end of plan, and of the search for leaks
  *
- * A program has a file descriptor, NIT_HEARD, that says when its "RUN" lines are on the port: it waits, so
- * that what comes next cannot be taken for the doing of the test before.
+ * A program has a file descriptor, NIT_HEARD, that says when its "RUN" lines are on the port. It
+ * waits for that, so that what comes next cannot be taken for the doing of the test before.
  *
  * After a splat the kernel is not to be trusted: the result of the running test is still
  * reported, then the guest reboots and the runner goes on with the next test in a fresh one.
@@ -61,7 +61,7 @@
 static FILE *port;
 static FILE *plan;
 static int kmsg = -1;
-static int heard[2] = { -1, -1 };	/* harness/core/test.h: a byte for each "RUN" that is on the port */
+static int heard[2] = { -1, -1 };	/* a byte for each "RUN" that is on the port */
 static bool splat_seen;
 
 /* The console is what remains when the port cannot be used. */
