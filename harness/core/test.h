@@ -93,8 +93,8 @@ static inline void nit_bound_tests(void)
 
 /*
  * NIT_HEARD in the environment: a file descriptor from which a byte comes when the line " RUN ..."
- * has arrived. A test that takes the machine down may not begin before: its victim would be the test
- * whose result was still on its way. Tests fork, too, but wait for nobody.
+ * has arrived. A test that takes the machine down may not begin before: its victim would be the
+ * test whose result was still on its way. Tests fork, too, but wait for nobody.
  */
 static inline void nit_wait_until_heard(void)
 {
