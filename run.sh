@@ -18,6 +18,8 @@ source "$ROOT/runner/debian.bash"
 source "$ROOT/runner/qemu.bash"
 # shellcheck source=runner/kernel.bash
 source "$ROOT/runner/kernel.bash"
+# shellcheck source=runner/load.bash
+source "$ROOT/runner/load.bash"
 # shellcheck source=runner/programs.bash
 source "$ROOT/runner/programs.bash"
 # shellcheck source=runner/hardware.bash

@@ -57,9 +57,9 @@ debian_kernel_source() {
 		tar -xf unpacked/usr/src/*.tar.xz --strip-components=1 && rm -rf unpacked ./*.deb
 }
 
-# debian_qemu_root PACKAGES DIR: a tree to run QEMU from; never entered, needs no mounts
-debian_qemu_root() {
-	debian_sources | mmdebstrap --quiet --variant=extract --format=directory \
+# debian_root PACKAGES ARCH DIR: a tree with these packages, and what they need; never entered, needs no mounts
+debian_root() {
+	debian_sources | mmdebstrap --quiet --variant=extract --format=directory --architectures="$2" \
 		--include="$1" --aptopt='Apt::Install-Recommends "false"' \
-		--aptopt="APT::Default-Release \"$DEBIAN_SUITE-backports\"" "$DEBIAN_SUITE" "$2" -
+		--aptopt="APT::Default-Release \"$DEBIAN_SUITE-backports\"" "$DEBIAN_SUITE" "$3" -
 }

@@ -52,7 +52,7 @@ firmware_iort() {
 	local arch=${MACHINE[$1.arch]} qemu tables at length
 
 	# shellcheck disable=SC2206 # words
-	qemu=(${QEMU[$arch]} -M "${ARCH[$arch.machine]}" ${MACHINE[$1.options]-} -accel qtest
+	qemu=(${QEMU[$arch]} -M "${ARCH[$arch.machine]}" ${MACHINE[$1.options]-} "${DISK[@]}" -accel qtest
 		-qtest stdio -qtest-log none -display none -nodefaults)
 	coproc QTEST { exec timeout 20 "${qemu[@]}" 2>/dev/null; }
 	tables=$(fw_cfg_file etc/acpi/tables)

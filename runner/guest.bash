@@ -79,6 +79,7 @@ guest_initramfs() {
 		mkdir -p "$tree/nit/bin/${program%/*}"
 		ln "${PROGRAMS[$arch]}/$program" "$tree/nit/bin/$program"
 	done
+	load_files "$arch" "$tests" "$tree" || return
 	[[ ! -d ${PROGRAMS[$arch]}/lib ]] || cp -a "${PROGRAMS[$arch]}/lib/." "$tree/"
 	cp "$plan" "$tree/nit/plan"
 	firmware_tables "$machine" "$tree"
@@ -107,7 +108,7 @@ guest_command() {
 	GUEST=(${QEMU[$arch]} -M "${ARCH[$arch.machine]}" -accel "${ACCEL[$arch]}"
 		-cpu "${MACHINE[$machine.cpu]}" -smp "${MACHINE[$machine.cpus]}" -m "$(guest_memory "$machine")"
 		-nodefaults -display none -no-reboot -serial "file:$4" -serial stdio
-		-kernel "$2" -initrd "$3" ${MACHINE[$machine.options]-} "${HARDWARE[@]}" "${FIRMWARE[@]}"
+		-kernel "$2" -initrd "$3" ${MACHINE[$machine.options]-} "${HARDWARE[@]}" "${FIRMWARE[@]}" "${DISK[@]}"
 		-append "$append ${ARCH[$arch.append]-} ${MACHINE[$machine.append]-}")
 }
 
@@ -118,6 +119,8 @@ guest_boot() {
 
 	mkdir -p "$files"
 	hardware_start "$machine" "$name" "$dir" "$files"
+	load_disk "$machine" "$files/disk" ||
+		die "cannot write $files/disk" "is there space? TMPDIR chooses another place"
 	guest_plan "$machine" "$tests" >"$files/plan"
 	guest_initramfs "$machine" "$files/plan" "$tests" "$files/initramfs" ||
 		die "cannot write $files/initramfs" "is there space? TMPDIR chooses another place"

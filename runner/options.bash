@@ -25,7 +25,7 @@ usage() {
 	  --fault NAME        plant this bug in the reference (--target ref)
 	  --stress            concurrent DMA while everything changes, instead of the other tests; on
 	                      --target ref unless another is given
-	  --duration SECONDS  of each stress test (default $STRESS_SECONDS)
+	  --duration SECONDS  of each stress test (default $STRESS_SECONDS), of each test of suite load (default 1)
 	  --repeat N          run everything N times; prints the flake rate
 	  --seed N            seed of everything random (default 0x5eed1234)
 	  --timeout SECONDS   bound of one guest, all its reboots included (default $TIMEOUT)
@@ -169,8 +169,13 @@ options_agree() {
 
 # A stress test may wait for its control up to four times as long; a guest has all of a suite's.
 options_stress() {
-	if [[ -z $OPT_STRESS ]]; then
-		[[ -z $OPT_DURATION ]] || die "--duration goes with --stress"
+	if [[ -z $OPT_STRESS && " ${OPT_SUITES[*]} " == *" load "* ]]; then
+		export NIT_LOAD_SECONDS=${OPT_DURATION:-1}
+		OPT_TIMEOUT=${OPT_TIMEOUT:-$((TIMEOUT + 80 * NIT_LOAD_SECONDS))}
+		export NIT_TEST_TIMEOUT=${NIT_TEST_TIMEOUT:-$((120 + 4 * NIT_LOAD_SECONDS))}
+		return
+	elif [[ -z $OPT_STRESS ]]; then
+		[[ -z $OPT_DURATION ]] || die "--duration goes with --stress, or with --suite load"
 		return
 	fi
 	[[ $OPT_ACTION == run || $OPT_ACTION == list ]] || die "--stress runs, or lists: drop --$OPT_ACTION"

@@ -5,7 +5,7 @@
 # of JSON, list[KIND, id]. What was said before any test ran has the id "": the next test's.
 
 BEGIN {
-	KINDS = split("rules failures notes output splat console", KIND, " ")
+	KINDS = split("rules failures notes output splat console fio", KIND, " ")
 	OUTPUT_LIMIT = 60	# lines kept of a kind that a test may print without end
 	SPLAT_LIMIT = 150
 }

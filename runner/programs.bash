@@ -11,6 +11,8 @@ programs_build() {
 	shift
 	host_need_compiler "$arch"
 	[[ " $* " != *" upstream "* ]] || programs_need_upstream "$arch"
+	LOAD_URING=()
+	[[ " $* " != *" load "* ]] || load_uring "$arch"
 	name=programs/$arch-$(cache_key <<<"$ROOT $KERNEL_SOURCE $OPT_SANITIZE")
 	tree=tree-$(cache_key <<<"$SUITES_DIR")
 	dir=$CACHE/$name
@@ -18,7 +20,7 @@ programs_build() {
 	cache_lock "$name"
 	step "test programs for $arch" "" "$CACHE/log/${name//\//-}" \
 		make -s -j"$(nproc)" -C "$dir" -f "$ROOT/runner/programs.mk" ROOT="$ROOT" SUITES_DIR="$SUITES_DIR" \
-		TREE="$tree" \
+		TREE="$tree" "${LOAD_URING[@]}" \
 		KERNEL_SOURCE="$KERNEL_SOURCE" KERNEL_HEADERS="${KERNEL[$arch.headers]}" \
 		CROSS="$(host_cross "$arch")" SUITES="$*" SANITIZE="$OPT_SANITIZE" ||
 		die "the test programs do not compile" "the whole log: $CACHE/log/${name//\//-}"

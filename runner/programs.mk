@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # How the test programs are compiled; called by runner/programs.bash with
-#	ROOT SUITES_DIR TREE KERNEL_SOURCE KERNEL_HEADERS CROSS SUITES [SANITIZE]
+#	ROOT SUITES_DIR TREE KERNEL_SOURCE KERNEL_HEADERS CROSS SUITES [SANITIZE] [URING_INCLUDE URING_LIBRARY]
 # in the directory that takes the output; suites go below TREE in it, so that several directories of
 # suites share the objects of harness/. One .c in $SUITES_DIR/<suite>/ is one program.
 
@@ -60,6 +60,14 @@ harness/%.o: $(ROOT)/harness/%.c flags
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
+# Load that real devices carry: liburing is needed for suites/load alone
+load := $(patsubst $(ROOT)/%.c,%.o,$(wildcard $(ROOT)/harness/load/*.c))
+harness/load/%.o: CPPFLAGS += -isystem $(URING_INCLUDE)
+$(TREE)/suites/load/%.o: CPPFLAGS += -isystem $(URING_INCLUDE)
+$(TREE)/bin/load/%: $(TREE)/suites/load/%.o $(load) libnit.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $< $(load) libnit.a $(URING_LIBRARY)
+
 libnit.a: $(objects)
 	rm -f $@
 	$(AR) crs $@ $(objects)
@@ -76,4 +84,4 @@ flags: FORCE
 .PHONY: all FORCE
 .SECONDARY:
 -include harness/vfio_user/main/nit-hw.d
--include $(objects:.o=.d) $(programs:$(TREE)/bin/%=$(TREE)/suites/%.d) $(TREE)/bin/init.d
+-include $(objects:.o=.d) $(load:.o=.d) $(programs:$(TREE)/bin/%=$(TREE)/suites/%.d) $(TREE)/bin/init.d

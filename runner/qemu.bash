@@ -42,7 +42,7 @@ qemu_from_debian() {
 	root=$CACHE/$name
 	[[ -e $root/.complete ]] || host_need mmdebstrap=mmdebstrap
 	cache_provide "$name" "QEMU from Debian $DEBIAN_SUITE-backports" "20 s, 200 MB" \
-		debian_qemu_root "$QEMU_PACKAGES"
+		debian_root "$QEMU_PACKAGES" "${ARCH[$HOST_ARCH.debian]}"
 	root=$(realpath "$root")
 	# Modules, such as its accelerators, are looked for where Debian has them, or here.
 	QEMU[$1]="env QEMU_MODULE_DIR=$(echo "$root"/usr/lib/*-linux-gnu/qemu) "

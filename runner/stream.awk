@@ -207,6 +207,8 @@ function printed(text)
 		add_few("notes", json(substr(text, 9)))
 	else if (text ~ /^# figure /)
 		figure(substr(text, 10))
+	else if (text ~ /^# fio [{]/)
+		fio(substr(text, 7))
 	else if (text ~ /^# checks [0-9]+$/)
 		program_checks[program_id()] += substr(text, 10)
 	else if (text ~ /^# .*: Test (terminated|ended|exited) /)
@@ -279,6 +281,13 @@ function failure(text,    rule_name, place, rest, expr, values, at, item)
 	add_few("failures", "{" item "}")
 	if (!index(failed_rules[running] " ", " " rule_name " "))
 		failed_rules[running] = failed_rules[running] " " rule_name
+}
+
+# What fio reports is longer than a line worth keeping: in pieces, which results.jq joins.
+function fio(report)
+{
+	for (; report != ""; report = substr(report, TEXT_LIMIT + 1))
+		add_few("fio", json(report))
 }
 
 # The harness says how a test that did not simply fail came to its end.

@@ -171,6 +171,9 @@ check_fields() {
 		{ name: "commands", unit: "commands", kind: "count", samples: [3] },
 		{ name: "latency", unit: "ns", kind: "time", samples: [1500.250, 0.5] }]
 		and .tests[1].figures == []'
+	field fio-has-figures fio '.tests[0].figures[0] == {
+		name: "verify_read_iops", unit: "1/s", kind: "time", samples: [1669.111654] }'
+	field fio-cut-short-is-a-note fio '.tests[1].figures == [] and (.tests[1].notes[0] | test("fio"))'
 	field figure-without-number-is-a-note all-pass '.tests[0].notes[1] == "not a figure: latency fast ns"'
 	field other-output-is-kept fail-and-skip \
 		'.tests[1].output[0] | test("Expected this to be that")'
