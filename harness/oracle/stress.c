@@ -7,11 +7,13 @@
 #include <time.h>
 
 #include "stress.h"
+#include "stress_watch.h"
 
 #define OPEN_EVERY 4		/* steps after which engines get time to use the old entries */
 #define OPEN_DMAS 8
 #define CONTROL_MORE 100	/* times the mutations, at most, until a stale hit was seen */
 #define CONTROL_LONGER 4	/* times the seconds */
+#define PATIENCE_S 60
 #define SAY_EVERY_S 60		/* a guest that says nothing for long has hung */
 
 static double clock_s(clockid_t clock)
@@ -58,6 +60,7 @@ static int mutate(struct stress *stress, struct prng *prng)
 	rc = run_step(stress, &step);
 	trail_add(&stress->trail, begin, atomic_load(&world->clock), word, rc);
 	stress->operations++;
+	atomic_fetch_add(&stress->steps, 1);
 	stress->invalidations += step_invalidates(&step);
 	if (rc)
 		step_line(&step, stress->what, sizeof(stress->what));
@@ -218,14 +221,26 @@ static void collect(struct stress *stress)
 int stress_run(struct stress *stress)
 {
 	char step[sizeof(stress->what)];
+	struct stress_watch watch;
 	int rc;
 
 	if (!stress->engine_count || stress->engine_count > STRESS_ENGINES)
 		return -EINVAL;
 	rc = start_engines(stress);
-	rc = rc ?: mutate_all(stress);
+	if (!rc)
+		rc = stress_watch_start(&watch, stress, stress->patience_s ?: PATIENCE_S);
+	if (!rc) {
+		rc = mutate_all(stress);
+		stress_watch_stop(&watch);
+		stress->stuck = watch.stuck;
+	}
 	atomic_store(&stress->stop, true);
 	collect(stress);
+	if (stress->stuck) {
+		snprintf(stress->what, sizeof(stress->what), "somebody waited for too long");
+		stress->failed = true;
+		return rc;
+	}
 	if (rc && !stress->violations) {
 		memcpy(step, stress->what, sizeof(step));
 		snprintf(stress->what, sizeof(stress->what), "a call that must succeed: %.160s: %s",

@@ -17,6 +17,8 @@
  * @engine_count: DMA threads, 1..STRESS_ENGINES; where devices have one each, WORLD_DEVICES at most
  * @mutations: steps of the mutator before it ends; 0: @seconds long. In either case it goes on as
  *	long as no engine saw an old translation, within bounds: the positive control
+ * @patience_s: how long an engine or the mutator may take for one step (0: 60); @stuck: one did
+ * @steps: of the mutator, as they go
  * @seed: of all choices; how the threads interleave is the machine's
  * @operations: the mutator's; @invalidations: commands of the guest among them
  * @dmas, @stale, @unknown: what the engines did; old translations that were allowed; DMAs that
@@ -34,6 +36,7 @@ struct stress {
 	unsigned int engine_count;
 	unsigned long mutations;
 	double seconds;
+	double patience_s;
 	uint64_t seed;
 	unsigned long operations;
 	unsigned long invalidations;
@@ -49,9 +52,11 @@ struct stress {
 	double dmas_per_s;
 	double oracle_share;
 	bool failed;
+	bool stuck;
 	char what[256];
 	struct stress_engine engines[STRESS_ENGINES];
 	struct trail trail;
+	_Atomic unsigned long steps;
 	_Atomic bool stop;
 };
 
