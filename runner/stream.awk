@@ -239,10 +239,17 @@ function rule(name)
 	ruled[running, name] = 1
 }
 
-# "NAME VALUE UNIT [KIND]": a sample of a figure; the first says unit and kind. Outside of tests: nobody's.
+# Numbers with a comma between them
+function numbers(text)
+{
+	return "," text ~ /^(,-?(0|[1-9][0-9]*)(\.[0-9]+)?)+$/
+}
+
+# "NAME VALUE[,VALUE]... UNIT [KIND]": samples of a figure; the first says unit and kind. Outside of tests:
+# nobody's.
 function figure(text,    column, name)
 {
-	if (running == "" || split(text, column, " ") < 3 || column[2] !~ /^-?(0|[1-9][0-9]*)(\.[0-9]+)?$/ ||
+	if (running == "" || split(text, column, " ") < 3 || !numbers(column[2]) ||
 	    (column[4] != "" && column[4] !~ /^(count|time)$/)) {
 		add_few("notes", json("not a figure: " text))
 		return

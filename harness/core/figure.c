@@ -5,6 +5,8 @@
 
 #include "figure.h"
 
+#define LINE 64		/* samples on one: the runner keeps 2000 bytes of it */
+
 void figure_count(const char *name, uint64_t value, const char *unit)
 {
 	printf("# figure %s %" PRIu64 " %s count\n", name, value, unit);
@@ -13,7 +15,20 @@ void figure_count(const char *name, uint64_t value, const char *unit)
 
 void figure_time(const char *name, double value, const char *unit)
 {
-	printf("# figure %s %.3f %s time\n", name, value, unit);
+	figure_times(name, &value, 1, unit);
+}
+
+void figure_times(const char *name, const double *values, unsigned int count, const char *unit)
+{
+	for (unsigned int i = 0; i < count; i++) {
+		if (i % LINE == 0)
+			printf("# figure %s ", name);
+		printf("%.*f", values[i] == (int64_t)values[i] ? 0 : 3, values[i]);
+		if (i % LINE == LINE - 1 || i == count - 1)
+			printf(" %s time\n", unit);
+		else
+			printf(",");
+	}
 	fflush(stdout);
 }
 

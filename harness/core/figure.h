@@ -19,6 +19,8 @@ void figure_count(const char *name, uint64_t value, const char *unit);
 
 /** figure_time() - A number that the machine and its load have a part in: @value in @unit */
 void figure_time(const char *name, double value, const char *unit);
+/** figure_times() - @count samples of it, at least one, on one line */
+void figure_times(const char *name, const double *values, unsigned int count, const char *unit);
 
 /** figure_now() - Nanoseconds of a clock that only goes on */
 uint64_t figure_now(void);

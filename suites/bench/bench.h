@@ -1,37 +1,47 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What an invalidation costs. A vendor's program defines BENCH_VENDOR and BENCH_VM (its name, and
- * its struct vm_vendor) and includes this. docs/bench.md says what each figure means.
- *
- * Counts are of one operation on warm caches, the sum over all IOMMUs of the reference. Times are
- * samples of the same operation, NIT_BENCH_SAMPLES of them.
+ * What an invalidation costs: by form, by batch, by devices and IOMMUs, and beside DMA. A vendor's
+ * program defines BENCH_VENDOR and BENCH_VM (its name, and its struct vm_vendor), the functions
+ * below, and includes this. docs/bench.md says what each figure means.
  */
 #ifndef NIT_SUITES_BENCH_BENCH_H
 #define NIT_SUITES_BENCH_BENCH_H
 
-#include <stdlib.h>
-
-#include "core/figure.h"
 #include "core/test.h"
-#include "target/ref.h"
+#include "measure.h"
 #include "vmm/expect.h"
 
-#define PAGE VM_PAGE
-#define WARM_PAGES 64
 #define RANGE_PAGES 16
-#define SAMPLES 25
-#define DMAS_PER_SAMPLE 2000
-#define IOVA 0x7f1200000000
-#define RW (PGTABLE_READ | PGTABLE_WRITE | PGTABLE_USER)
+#define BATCH_MAX 4096	/* entry_num has 32 bits; this fills each queue of the reference 16 times */
 #define S2_RW (IOMMU_IOAS_MAP_READABLE | IOMMU_IOAS_MAP_WRITEABLE)
+
+/**
+ * vendor_batch() - Invalidate @count pages of the first space, last level only, and in the devices:
+ * one call for each vIOMMU, or nested page table (two, where something has to be in between)
+ * vendor_atc() - What a guest does to invalidate a page in the devices, and nowhere else
+ */
+static int vendor_batch(struct bench *bench, unsigned int count);
+static int vendor_atc(struct bench *bench, uint64_t iova);
+
+/** batch_iova() - The page that entry @n of a batch names; they repeat */
+static inline uint64_t batch_iova(unsigned int n)
+{
+	return IOVA + n % PAGES * PAGE;
+}
+
+/** batch_call() - All of @entries in one call, or it is -EIO */
+static inline int batch_call(struct bench *bench, uint32_t id, uint32_t type, const void *entries,
+			     uint32_t len, unsigned int count)
+{
+	uint32_t handled = count;
+	int rc = __hwpt_invalidate(&bench->vm.iommufd, id, type, entries, len, &handled);
+
+	return rc ?: handled == count ? 0 : -EIO;
+}
 
 FIXTURE(bench)
 {
-	struct target target;
-	struct vm vm;
-	struct vm_space space;
-	unsigned int samples;
-	uint64_t page[WARM_PAGES];	/* guest physical */
+	struct bench bench;
 };
 
 FIXTURE_VARIANT(bench)
@@ -50,200 +60,171 @@ FIXTURE_SETUP(bench)
 {
 	struct target_config config = {
 		.needs = TARGET_REFERENCE, .devices = variant->devices, .iommus = variant->iommus,
+		.no_ats = !variant->ats,
 	};
 	const char *samples = getenv("NIT_BENCH_SAMPLES");
+	struct bench *bench = &self->bench;
 	struct vm_device *device;
 
-	self->samples = samples && *samples ? strtoul(samples, NULL, 0) : SAMPLES;
-	TARGET_OPEN(&self->target, BENCH_VENDOR, &config);
-	VM_OPEN(&self->vm, &self->target, &BENCH_VM, 0);
+	bench->samples = samples && *samples ? strtoul(samples, NULL, 0) : SAMPLES;
+	TARGET_OPEN(&bench->target, BENCH_VENDOR, &config);
+	VM_OPEN(&bench->vm, &bench->target, &BENCH_VM, BENCH_VM.pasid_flags);
 	for (unsigned int i = 0; i < variant->devices; i++)
-		ASSERT_EQ(0, vm_add_device(&self->vm, i, variant->ats, &device));
-	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, DMA_NO_PASID));
-	for (unsigned int i = 0; i < variant->devices; i++)
-		ASSERT_EQ(0, vm_attach(&self->vm.devices[i], &self->space));
-	for (unsigned int i = 0; i < WARM_PAGES; i++) {
-		self->page[i] = vm_page(&self->vm);
-		ASSERT_EQ(0, vm_map(&self->space, IOVA + i * PAGE, self->page[i], PAGE, RW));
-	}
+		ASSERT_EQ(0, vm_add_device(&bench->vm, i, variant->ats, &device));
+	for (unsigned int i = 0; i < PAGES; i++)
+		bench->page[i] = vm_page(&bench->vm);
+	ASSERT_EQ(0, add_space(bench, DMA_NO_PASID));
 }
 
 FIXTURE_TEARDOWN(bench)
 {
-	vm_space_fini(&self->space);
-	vm_close(&self->vm);
-	self->target.ops->close(&self->target);
+	while (self->bench.space_count)
+		vm_space_fini(&self->bench.spaces[--self->bench.space_count]);
+	vm_close(&self->bench.vm);
+	self->bench.target.ops->close(&self->bench.target);
 }
 
-/** struct cost - struct hw_counts of a machine's IOMMUs, summed */
-struct cost {
-	uint64_t commands, syncs, walks, table_reads, removed, over_removed, ats_invalidates;
-};
+/* ---- Forms ---- */
 
-static inline struct cost cost_now(struct target *target)
+static int run_range(struct bench *bench, const struct operation *operation)
 {
-	struct machine *machine = ref_machine(target);
-	struct cost sum = {};
-
-	for (unsigned int i = 0; i < machine->iommu_count; i++) {
-		struct hw_counts *counts = &machine->iommus[i]->counts;
-
-		sum.commands += counts->commands;
-		sum.syncs += counts->syncs;
-		sum.walks += counts->walks;
-		sum.table_reads += counts->table_reads;
-		sum.removed += counts->removed;
-		sum.over_removed += counts->over_removed;
-		sum.ats_invalidates += counts->ats_invalidates;
-	}
-	return sum;
+	return vm_invalidate(operation->space, IOVA + operation->first * PAGE,
+			     operation->pages * PAGE, VM_LEAF_ONLY);
 }
-
-static inline void cost_print(const struct cost *from, const struct cost *to)
-{
-	figure_count("commands", to->commands - from->commands, "commands");
-	figure_count("syncs", to->syncs - from->syncs, "syncs");
-	figure_count("ats_invalidates", to->ats_invalidates - from->ats_invalidates, "messages");
-	figure_count("removed", to->removed - from->removed, "entries");
-	figure_count("over_removed", to->over_removed - from->over_removed, "entries");
-}
-
-/* All devices read all pages, so that every cache has them. False: one reached a wrong page. */
-static inline bool warm_up(struct _test_data_bench *self)
-{
-	bool good = true;
-
-	for (unsigned int d = 0; d < self->vm.device_count; d++)
-		for (unsigned int i = 0; i < WARM_PAGES; i++)
-			good &= vm_read(&self->vm.devices[d], &self->space, IOVA + i * PAGE) ==
-				self->page[i];
-	return good;
-}
-
-/* @_operation, on warm caches: exactly what it costs, then how long it takes */
-#define MEASURE(_operation) do { \
-	struct cost cost_from, cost_to; \
-	uint64_t began, ended; \
-	ASSERT_TRUE(warm_up(self)); \
-	cost_from = cost_now(&self->target); \
-	ASSERT_EQ(0, _operation); \
-	cost_to = cost_now(&self->target); \
-	EXPECT_LT(cost_from.commands, cost_to.commands); \
-	cost_print(&cost_from, &cost_to); \
-	for (unsigned int sample = 0; sample < self->samples; sample++) { \
-		ASSERT_TRUE(warm_up(self)); \
-		began = figure_now(); \
-		ASSERT_EQ(0, _operation); \
-		ended = figure_now(); \
-		figure_time("latency", ended - began, "ns"); \
-	} \
-} while (0)
 
 TEST_F(bench, page)
 {
-	MEASURE(vm_invalidate(&self->space, IOVA, PAGE, VM_LEAF_ONLY));
+	EXPECT_EQ(0, measure(&self->bench, (struct operation){ run_range, .pages = 1 }));
 }
 
 TEST_F(bench, range)
 {
-	MEASURE(vm_invalidate(&self->space, IOVA + PAGE, RANGE_PAGES * PAGE, VM_LEAF_ONLY));
+	EXPECT_EQ(0, measure(&self->bench, (struct operation){ run_range, .pages = RANGE_PAGES }));
 }
 
-TEST_F(bench, space)
+/* From the second page on: what takes only aligned powers of two has to take more. */
+TEST_F(bench, range_unaligned)
 {
-	MEASURE(vm_invalidate_space(&self->space));
+	EXPECT_EQ(0, measure(&self->bench, (struct operation){
+		run_range, .first = 1, .pages = RANGE_PAGES,
+	}));
 }
 
-/* One after the other, each complete before the next */
-static int pages_one_by_one(struct vm_space *space, unsigned int count)
+static int run_space(struct bench *bench, const struct operation *operation)
 {
-	int rc = 0;
+	return vm_invalidate_space(operation->space);
+}
 
-	for (unsigned int i = 0; i < count && !rc; i++)
-		rc = vm_invalidate(space, IOVA + i % WARM_PAGES * PAGE, PAGE, VM_LEAF_ONLY);
+/* By DomainID and PASID, or by ASID; a space that another PASID has stands by. */
+TEST_F(bench, pasid)
+{
+	ASSERT_EQ(0, add_space(&self->bench, 1));
+	EXPECT_EQ(0, measure(&self->bench, (struct operation){
+		run_space, .space = &self->bench.spaces[1], .pages = WARM_PAGES,
+	}));
+}
+
+static int run_all(struct bench *bench, const struct operation *operation)
+{
+	struct vm_space *spaces[] = { operation->space };
+
+	return vm_invalidate_all(&bench->vm, spaces, 1);
+}
+
+/* The figures until all is warm again are what a guest pays for having asked for everything. */
+TEST_F(bench, all)
+{
+	EXPECT_EQ(0, measure(&self->bench, (struct operation){ run_all, .pages = WARM_PAGES }));
+}
+
+static int run_atc(struct bench *bench, const struct operation *operation)
+{
+	return vendor_atc(bench, IOVA);
+}
+
+TEST_F(bench, atc)
+{
+	if (!variant->ats)
+		SKIP(return, "a device without ATC");
+	EXPECT_EQ(0, measure(&self->bench, (struct operation){ run_atc }));
+}
+
+/* ---- Batches ---- */
+
+static int run_batch(struct bench *bench, const struct operation *operation)
+{
+	return vendor_batch(bench, operation->entries);
+}
+
+static int measure_batch(struct bench *bench, unsigned int entries)
+{
+	unsigned int pages = entries < PAGES ? entries : PAGES;
+
+	return measure(bench, (struct operation){
+		run_batch, .pages = pages, .warm = pages > WARM_PAGES ? pages : WARM_PAGES,
+		.entries = entries,
+	});
+}
+
+TEST_F(bench, batch_1)
+{
+	EXPECT_EQ(0, measure_batch(&self->bench, 1));
+}
+
+TEST_F(bench, batch_16)
+{
+	EXPECT_EQ(0, measure_batch(&self->bench, 16));
+}
+
+TEST_F(bench, batch_256)
+{
+	EXPECT_EQ(0, measure_batch(&self->bench, 256));
+}
+
+TEST_F(bench, batch_max)
+{
+	EXPECT_EQ(0, measure_batch(&self->bench, BATCH_MAX));
+}
+
+/* ---- Stage 2 ---- */
+
+static int unmap_stage2(struct bench *bench, const struct operation *operation)
+{
+	return vm_s2_unmap(&bench->vm, bench->page[0], PAGE);
+}
+
+static int map_stage2(struct bench *bench, const struct operation *operation)
+{
+	return vm_s2_map(&bench->vm, bench->page[0], pages_ptr(&bench->vm.mem, bench->page[0]),
+			 PAGE, S2_RW);
+}
+
+/* The guest's RAM is one mapping, which cannot be unmapped in part: now it is a page each. */
+static int split_stage2(struct bench *bench)
+{
+	int rc = vm_s2_unmap(&bench->vm, VM_RAM_BASE, VM_RAM_SIZE);
+
+	for (uint64_t gpa = VM_RAM_BASE; gpa < VM_RAM_BASE + VM_RAM_SIZE && !rc; gpa += PAGE)
+		rc = vm_s2_map(&bench->vm, gpa, pages_ptr(&bench->vm.mem, gpa), PAGE, S2_RW);
 	return rc;
 }
 
-TEST_F(bench, pages_16)
+/* The VMM takes a page from under the guest: which guest addresses lead there nobody knows. */
+TEST_F(bench, stage2_unmap)
 {
-	MEASURE(pages_one_by_one(&self->space, 16));
+	ASSERT_EQ(0, split_stage2(&self->bench));
+	EXPECT_EQ(0, measure(&self->bench,
+			     (struct operation){ unmap_stage2, map_stage2, .pages = 1 }));
 }
 
-TEST_F(bench, pages_256)
+TEST_F(bench, stage2_unmap_pasid)
 {
-	MEASURE(pages_one_by_one(&self->space, 256));
+	ASSERT_EQ(0, add_space(&self->bench, 1));
+	ASSERT_EQ(0, split_stage2(&self->bench));
+	EXPECT_EQ(0, measure(&self->bench,
+			     (struct operation){ unmap_stage2, map_stage2, .pages = 1 }));
 }
 
-/* The VMM takes a page from under the guest, and gives it back. */
-static int second_stage(struct vm *vm, uint64_t gpa)
-{
-	return vm_s2_unmap(vm, gpa, PAGE) ?:
-	       vm_s2_map(vm, gpa, pages_ptr(&vm->mem, gpa), PAGE, S2_RW);
-}
-
-TEST_F(bench, second_stage_unmap)
-{
-	uint64_t gpa = self->page[0];
-
-	/* The first unmap splits what was mapped as one. */
-	if (vm_s2_unmap(&self->vm, VM_RAM_BASE, VM_RAM_SIZE))
-		SKIP(return, "the VM's RAM is not one mapping");
-	for (uint64_t at = 0; at < VM_RAM_SIZE; at += PAGE)
-		ASSERT_EQ(0, vm_s2_map(&self->vm, VM_RAM_BASE + at,
-				       pages_ptr(&self->vm.mem, VM_RAM_BASE + at), PAGE, S2_RW));
-	MEASURE(second_stage(&self->vm, gpa));
-}
-
-/* After all is gone: walks and table reads until every page is warm again */
-TEST_F(bench, recovery)
-{
-	struct cost from, to;
-
-	ASSERT_TRUE(warm_up(self));
-	ASSERT_EQ(0, vm_invalidate_space(&self->space));
-	from = cost_now(&self->target);
-	ASSERT_TRUE(warm_up(self));
-	to = cost_now(&self->target);
-	EXPECT_LT(from.walks, to.walks);
-	figure_count("misses", to.walks - from.walks, "walks");
-	figure_count("table_reads", to.table_reads - from.table_reads, "reads");
-}
-
-/* How many DMAs pass in a second where there is one page invalidation after @every of them */
-static double dma_rate(struct _test_data_bench *self, unsigned int every)
-{
-	uint64_t began = figure_now(), reached = 0;
-
-	for (unsigned int i = 0; i < DMAS_PER_SAMPLE; i++) {
-		uint64_t page = i % WARM_PAGES;
-
-		reached += vm_read(&self->vm.devices[0], &self->space, IOVA + page * PAGE) ==
-			   self->page[page];
-		if (every && i % every == every - 1 &&
-		    vm_invalidate(&self->space, IOVA + page * PAGE, PAGE, VM_LEAF_ONLY))
-			return 0;
-	}
-	return reached == DMAS_PER_SAMPLE ? reached * 1e9 / (figure_now() - began) : 0;
-}
-
-/* One engine and one invalidator take turns; the rates are sampled in turns, too. */
-TEST_F(bench, interference)
-{
-	static const struct {
-		const char *name;
-		unsigned int every;
-	} loads[] = {
-		{ "idle", 0 }, { "every_1000", 1000 }, { "every_100", 100 }, { "every_10", 10 },
-		{ "every_1", 1 },
-	};
-	double rate;
-
-	for (unsigned int sample = 0; sample < (self->samples + 3) / 4; sample++)
-		for (unsigned int i = 0; i < sizeof(loads) / sizeof(loads[0]); i++) {
-			rate = dma_rate(self, loads[i].every);
-			ASSERT_TRUE(rate > 0);
-			figure_time(loads[i].name, rate, "DMA/s");
-		}
-}
+#include "interference.h"
 
 #endif
