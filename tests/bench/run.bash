@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Suite bench and its gate: two runs of one tree have the same counts, a planted cost is found.
+# Counts only, and few samples. What the reference itself costs is not here: make bench.
+set -uo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+# shellcheck source=tests/tap.bash
+source "$ROOT/tests/tap.bash"
+OUT=$(mktemp -d "${TMPDIR:-/tmp}/nit-bench.XXXXXX") || exit 2
+trap 'rm -rf "$OUT"' EXIT
+export NIT_BENCH_SAMPLES=1
+
+# bench NAME ARG...: a short run, results in $OUT/NAME
+bench() {
+	local dir=$OUT/$1
+
+	shift
+	"$ROOT/run.sh" --bench --repeat 2 --test one_device_ats --results "$dir" "$@" >"$dir.output" 2>&1 ||
+		{ tail -n 30 "$dir.output"; return 1; }
+}
+
+# compares STATUS PATTERN A B: what --compare says, and how it ends
+compares() {
+	local said status=0
+
+	said=$("$ROOT/run.sh" --compare "$OUT/$3" "$OUT/$4" --baselines "$OUT/none" 2>&1) || status=$?
+	printf '%s\n' "$said"
+	((status == $1)) && grep -qE -- "$2" <<<"$said"
+}
+
+no_count_changed() {
+	compares 0 "^[0-9]+ figures: " first second | tee "$OUT/same" &&
+		! grep -E '^(RISE|FALL|GONE|NEW) ' "$OUT/same"
+}
+
+# finds FAULT PATTERN: planted, the gate closes
+finds() {
+	bench "$1" --fault "$1" && compares 1 "$2" first "$1"
+}
+
+tap_check first-run bench first
+tap_check second-run bench second
+tap_check no-count-changed no_count_changed
+tap_check cost-of-vtd-is-found finds cost.vtd-syncs-twice '^RISE  bench\.intel\..*\.syncs '
+tap_check cost-of-amdvi-is-found finds cost.amdvi-one-more-in-ten '^RISE  bench\.amd\..*\.commands '
+tap_end
