@@ -199,7 +199,7 @@ static int map_stage2(struct bench *bench, const struct operation *operation)
 			 PAGE, S2_RW);
 }
 
-/* The guest's RAM is one mapping, which cannot be unmapped in part: now the page is one of its own. */
+/* RAM is one mapping, which cannot be unmapped in part: now the page is one of its own. */
 static int split_stage2(struct bench *bench)
 {
 	uint64_t ends[] = {

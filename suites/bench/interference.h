@@ -144,8 +144,8 @@ static int run_loads(struct dma_thread *thread)
 		if (!load->rate)
 			idle = window.dmas;
 		else if (load->rate == UINT_MAX && window.invalidations > 0)
-			figure_time("lost_per_1000", 1000 * (idle - window.dmas) / window.invalidations,
-				    "DMAs");
+			figure_time("lost_per_1000",
+				    1000 * (idle - window.dmas) / window.invalidations, "DMAs");
 	}
 	return rc;
 }

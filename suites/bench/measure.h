@@ -35,7 +35,9 @@ struct bench {
 
 /** struct cost - struct hw_counts of a machine's IOMMUs, and entries in ATCs, summed */
 struct cost {
-	uint64_t commands, syncs, walks, table_reads, removed, over_removed, ats_invalidates, cached;
+	uint64_t commands, syncs, ats_invalidates;
+	uint64_t walks, table_reads;
+	uint64_t removed, over_removed, cached;
 };
 
 /**
@@ -130,8 +132,8 @@ static inline int run_and_undo(struct bench *bench, const struct operation *oper
 }
 
 /*
- * A miss that comes back for a page that the operation named was needed; for another it was one too
- * many, whoever is to blame: a command that can say no less, the guest, the hypervisor, the hardware.
+ * A miss of a page that the operation was about was needed; of another it was one too many, whoever
+ * is to blame: a command that can say no less, the guest, the hypervisor, or the hardware.
  */
 static inline int measure_counts(struct bench *bench, const struct operation *operation)
 {
