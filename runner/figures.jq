@@ -4,7 +4,7 @@ include "statistics";
 
 # Four significant digits at most, with no exponent: 1234567 reads 1235000, 0.01234 stays
 def short:
-	if . == 0 or (. == floor and fabs < 10000) then .
+	if . == null then "" elif . == 0 or (. == floor and fabs < 10000) then .
 	else (fabs | log10 | floor) as $size
 		| if $size >= 3 then (pow(10; $size - 3)) as $unit | . / $unit | round * $unit
 		  else (pow(10; 3 - $size)) as $scale | . * $scale | round / $scale end end;
@@ -23,8 +23,8 @@ def measured:
 				p25: percentile(0.25),
 				median: median,
 				p75: percentile(0.75),
-				p99: percentile(0.99),
-				p999: percentile(0.999),
+				p99: percentile_seen(0.99),
+				p999: percentile_seen(0.999),
 				max: max
 			}))
 			| sort_by(.name as $name | $order | index($name)))

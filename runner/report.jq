@@ -97,7 +97,7 @@ def coverage:
 	     | table(["rule"] + ($machines | map(. + "#")) + ["what it says"]))
 	| section("rules"; "Rules");
 
-# Of a count that was the same each time, once is enough.
+# Of a count that was the same each time, once is enough; of too few samples there is no percentile.
 def figure_row:
 	(.name | id) + (if .median == .max then [(.median | short), "", "", ""]
 		else [.median, .p99, .p999, .max | short] end | map(number) | add)
@@ -108,7 +108,7 @@ def figures:
 	| if . == [] then "" else
 		map(("<th colspan=\"7\">\("\(.name) [\(.machine)]" | text)</th>" | row)
 			+ (.figures | map(figure_row) | add))
-		| table(["figure", "median#", "p99#", "p99.9#", "max#", "unit", "samples#"])
+		| table(["figure", "p50#", "p99#", "p99.9#", "max#", "unit", "samples#"])
 		| $plots + . | section("figures"; "Figures") end;
 
 def matrix($tsv; $id; $title; $columns):

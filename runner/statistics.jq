@@ -7,6 +7,9 @@ def median: sort | if length % 2 == 1 then .[(length - 1) / 2] else (.[length / 
 # The smallest sample that at least the share $p of all do not exceed
 def percentile($p): sort | .[([($p * length | ceil) - 1, 0] | max)];
 
+# The same where at least one sample is beyond it: 100 of them have a p99, 1000 a p99.9; else null
+def percentile_seen($p): if length * (1 - $p) > 1 - 1e-6 then percentile($p) else null end;
+
 # [low, high] of the median, 95 %: the order statistics of the binomial's normal approximation
 def median_interval:
 	sort | length as $n | (0.98 * ($n | sqrt)) as $half

@@ -112,14 +112,23 @@ def skipped:
 	[.tests[] | select(.outcome == "skip")] | groups(.reason)[]
 	| "\("SKIP" | yellow)  \(length)  \(.[0].reason)";
 
-# A count is the same each time, else it says so; of a time the middle, and the worst but one in 100
-def figure_words:
-	"\(.name) \(.median | short)" + (if .unit == "1" or .unit == .name then "" else " \(.unit | ltrimstr("1"))" end)
-	+ if .samples == 1 or .median == .max then "" else " (p99 \(.p99 | short), max \(.max | short))" end;
+# A count is the same each time, and so is what was measured once.
+def once: .least == .max;
+def unit_word: if .unit == "1" or .unit == .name then "" else " \(.unit | ltrimstr("1"))" end;
+
+# Of a rate where it lies; of the rest the worst, too. Of too few samples there is no percentile.
+def time_words:
+	"\(.name | left(17))  p50 \(.median | short)"
+	+ if .unit | endswith("/s") then "  \(.least | short) to \(.max | short)"
+	  else ([["p99", .p99], ["p99.9", .p999], ["max", .max]] | map(select(.[1] != null)
+		| "  \(.[0]) \(.[1] | short)") | add) end
+	+ unit_word + "  (\(.samples) samples)";
 
 def figures:
 	measured[] | "\("FIGURES" | green)  \(.name)  [\(.machine)]",
-		"      " + (.figures | map(figure_words) | join(", "));
+		([.figures[] | select(once) | "\(.name) \(.median | short)\(unit_word)"]
+			| if . == [] then empty else "      " + join(", ") end),
+		(.figures[] | select(once | not) | "      " + time_words);
 
 def unplanned:
 	[.tests[] | select((.planned | not) and .test != "outside_tests")]

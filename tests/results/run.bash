@@ -169,12 +169,13 @@ check_fields() {
 	field checks-of-programs all-pass '[.programs[].checks] == [12, 3]'
 	field figures-have-samples all-pass '.tests[0].figures == [
 		{ name: "commands", unit: "commands", kind: "count", samples: [3] },
-		{ name: "latency", unit: "ns", kind: "time", samples: [1500.250, 0.5] }]
+		{ name: "latency", unit: "ns", kind: "time", samples: [1500.250, 0.5, 2000, 1000] }]
 		and .tests[1].figures == []'
 	field fio-has-figures fio '.tests[0].figures[0] == {
 		name: "verify_read_iops", unit: "1/s", kind: "time", samples: [1669.111654] }'
 	field fio-cut-short-is-a-note fio '.tests[1].figures == [] and (.tests[1].notes[0] | test("fio"))'
-	field figure-without-number-is-a-note all-pass '.tests[0].notes[1] == "not a figure: latency fast ns"'
+	field figure-without-number-is-a-note all-pass '.tests[0].notes[1:] ==
+		["not a figure: latency 1,,2 ns", "not a figure: latency fast ns"]'
 	field other-output-is-kept fail-and-skip \
 		'.tests[1].output[0] | test("Expected this to be that")'
 	field splat-before-run-line splat \
@@ -343,6 +344,16 @@ kept_says() {
 	"$ROOT/run.sh" --compare "$OUT/base" "$OUT/changed" --baselines "$dir" | grep -F -- "$2"
 }
 
+# Of 999 samples there is no p99.9, of 99 no p99; of more, the one that so many do not exceed
+check_percentiles() {
+	jq -n -e -L "$ROOT/runner" 'include "figures";
+		def of($n): { tests: [{ name: "t", machine: "m",
+			figures: [{ name: "f", unit: "ns", kind: "time", samples: [range($n; 0; -1)] }] }] }
+			| measured[0].figures[0] | [.median, .p99, .p999, .max];
+		of(1000) == [500.5, 990, 999, 1000] and of(999) == [500, 990, null, 999]
+		and of(100) == [50.5, 99, null, 100] and of(99) == [50, null, null, 99]'
+}
+
 # Published: Mann and Whitney's test of 19 22 16 29 24 and 20 11 17 12 has U 17 of 20, p 0.1113
 check_mann_whitney() {
 	jq -n -e -L "$ROOT/runner" 'include "statistics";
@@ -420,6 +431,7 @@ main() {
 	tap_check merge check_merge
 	tap_check shards check_shards
 	tap_check plots plots
+	tap_check percentiles check_percentiles
 	check_compare
 	tap_end
 }
