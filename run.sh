@@ -101,12 +101,14 @@ set_up() {
 }
 
 run_tests() {
+	[[ -z $OPT_BASELINE ]] || bench_find "$OPT_BASELINE" >/dev/null || exit
 	plan_make "$WORK/plan.tsv"
 	verdict_open
 	cp "$WORK/plan.tsv" "$RUN_DIR/plan.tsv" || die "cannot write $RUN_DIR" "is there space?"
 	plan_run "$RUN_DIR"
 	verdict_write
 	[[ -z $OPT_BENCH ]] || bench_save
+	[[ -z $OPT_BASELINE ]] || bench_against
 	verdict_status
 }
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
-# --bench, --save-baseline, --compare: docs/bench.md.
+# --bench, --save-baseline, --baseline, --compare: docs/bench.md.
 
 bench_dir() {
 	printf '%s' "${OPT_BASELINES:-${XDG_DATA_HOME:-$HOME/.local/share}/nit/baselines}"
@@ -34,23 +34,48 @@ bench_find() {
 	file=$(bench_dir)/$1.json
 	[[ ! -d $1 ]] || file=$1/baseline.json
 	jq -e '.format == 1 and .key and .figures' "$file" >/dev/null 2>&1 ||
-		die "--compare $1: no baseline there" "expected the name of one in $(bench_dir)," \
+		die "no baseline '$1'" "expected the name of one in $(bench_dir)," \
 			"or a directory that ./run.sh --bench has written"
 	printf '%s' "$file"
 }
 
-# bench_compare A B: exit status 0 no rise, 1 a count rose or a figure is gone, 2 not comparable
+# bench_compared NAME_A A NAME_B B: what the files A and B differ by, as JSON: compare.jq
+bench_compared() {
+	jq -n -L "$RESULTS_LIB" --arg name_a "$1" --slurpfile a "$2" --arg name_b "$3" --slurpfile b "$4" \
+		--slurpfile kept <(cat "$(bench_dir)"/*.json 2>/dev/null) -f "$RESULTS_LIB/compare.jq"
+}
+
+# bench_verdict COMPARED: says it; status 0 no rise, 1 a count rose or a figure is gone, 2 not comparable
+bench_verdict() {
+	jq -r -f "$RESULTS_LIB/compared.jq" "$1"
+	jq -e 'has("refused") | not' "$1" >/dev/null || return "$EXIT_USAGE"
+	jq -e 'any(.figures[]; .verdict == "rise" or .verdict == "gone") | not' "$1" >/dev/null
+}
+
+# bench_compare A B: exit status as of bench_verdict; with --results the same as a page
 bench_compare() {
-	local a b status=0
+	local a b compared=$WORK/compared.json
 
 	a=$(bench_find "$1") || exit "$EXIT_USAGE"
 	b=$(bench_find "$2") || exit "$EXIT_USAGE"
-	jq -n -L "$RESULTS_LIB" --slurpfile a "$a" --slurpfile b "$b" \
-		--slurpfile kept <(cat "$(bench_dir)"/*.json 2>/dev/null) -f "$RESULTS_LIB/compare.jq" \
-		>"$WORK/compared.json" || die "cannot compare $a with $b"
-	jq -r -f "$RESULTS_LIB/compared.jq" "$WORK/compared.json"
-	jq -e 'has("refused") | not' "$WORK/compared.json" >/dev/null || exit "$EXIT_USAGE"
-	jq -e 'any(.figures[]; .verdict == "rise" or .verdict == "gone") | not' "$WORK/compared.json" \
-		>/dev/null || status=1
-	exit "$status"
+	bench_compared "$1" "$a" "$2" "$b" >"$compared" || die "cannot compare $a with $b"
+	if [[ -n $OPT_RESULTS ]]; then
+		verdict_open
+		cp "$compared" "$RUN_DIR/compared.json" && report_compared "$RUN_DIR" ||
+			die "cannot write $RUN_DIR" "is there space?"
+		say "$RUN_DIR: report.html  compared.json"
+	fi
+	bench_verdict "$compared"
+	exit
+}
+
+# bench_against: --baseline: this run against it, also in its report; does not return where it got worse
+bench_against() {
+	local file compared=$RUN_DIR/compared.json
+
+	file=$(bench_find "$OPT_BASELINE") || exit "$EXIT_USAGE"
+	bench_compared "$OPT_BASELINE" "$file" "$(basename "$RUN_DIR")" "$RUN_DIR/baseline.json" >"$compared" &&
+		report_write "$RUN_DIR" "$ROOT" || die "cannot compare with $file"
+	say "compared with $OPT_BASELINE:"
+	bench_verdict "$compared" || exit
 }

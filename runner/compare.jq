@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Baseline $b against baseline $a: an object for each figure that says something. docs/bench.md
-# Needs -n, -L runner, --slurpfile a, b, and kept: what is kept beside them, of which that with the same
-# key says how far runs on this machine are apart. Prints
-#	{ refused: [what differs] } or { figures: [{ name, machine, kind, unit, a, b, change, verdict }] }
+# Needs -n, -L runner, --arg name_a, name_b, --slurpfile a, b, and kept: what is kept beside them, of which
+# that with the same key says how far runs on this machine are apart. Prints
+#	{ format: 1, a: { name, nit, date }, b: the same, and
+#	  refused: [what differs], or figures: [{ name, machine, kind, unit, a, b, change, verdict }] }
+# and of a time least, which is no change yet, and interval_a, interval_b, of the medians.
 include "statistics";
 
 def LEAST: 0.05;	# a change below this is no difference, whatever the samples say
@@ -49,7 +51,8 @@ def compared($a; $b; $others):
 
 $a[0] as $a | $b[0] as $b
 | refused($a.key; $b.key) as $refused
-| if $refused != [] then { refused: $refused }
+| { format: 1, a: ($a | { name: $name_a, nit, date }), b: ($b | { name: $name_b, nit, date }) }
+  + if $refused != [] then { refused: $refused }
   else ($a.figures | index_by_name) as $old | ($b.figures | index_by_name) as $new
   | [$kept[] | select(.key == $a.key and .date != $a.date and .date != $b.date)
 	| .figures | map(select(.kind == "time")) | index_by_name] as $runs

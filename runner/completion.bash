@@ -8,7 +8,7 @@ _nit() {
 	root=$(cd "$(dirname "${COMP_WORDS[0]}")" 2>/dev/null && pwd)
 	COMPREPLY=()
 	case $previous in
-	--kernel | --patch | --results | --compare | --baselines | --install-kselftest | --mutants)
+	--kernel | --patch | --results | --compare | --baseline | --baselines | --install-kselftest | --mutants)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		;;
 	--arch) words=$(cd "$root/guests/arch" && printf '%s ' *.arch | sed 's/\.arch//g') ;;

@@ -49,7 +49,9 @@ usage() {
 	Performance (docs/bench.md)
 	  --bench             what invalidations cost: suite bench, on --target ref, 4 times over
 	  --save-baseline N   the same, and keep it as baseline N
-	  --compare A B       two baselines, names or directories of results: what costs more, what less
+	  --baseline NAME     the same, compared with baseline NAME; the report has it, too
+	  --compare A B       two baselines, names or directories of results: what costs more, what less;
+	                      with --results DIR as a page, too
 	  --baselines DIR     where they are kept (default \$XDG_DATA_HOME/nit/baselines)
 
 	  --results DIR       where the results go (default results/<date>; results/latest points there)
@@ -84,7 +86,7 @@ options_default() {
 	OPT_ACTION=run OPT_KERNEL='' OPT_DEBUG='' OPT_COVERAGE='' OPT_SANITIZE='' OPT_CLEAN_CACHE=''
 	OPT_TEST='*' OPT_FAULT='' OPT_REPEAT=1 OPT_SEED=0x5eed1234 OPT_TIMEOUT='' OPT_JOBS=$(nproc)
 	OPT_RESULTS='' OPT_DESTDIR='' OPT_MUTANTS='' OPT_PATCH='' OPT_SHARD='' OPT_MERGE=() OPT_TARGET=''
-	OPT_BENCH='' OPT_SAVE_BASELINE='' OPT_BASELINES='' OPT_COMPARE=()
+	OPT_BENCH='' OPT_SAVE_BASELINE='' OPT_BASELINES='' OPT_BASELINE='' OPT_COMPARE=()
 	OPT_STRESS='' OPT_DURATION=''
 	OPT_ARCHES=("$HOST_ARCH")
 	OPT_SUITES=()
@@ -109,7 +111,7 @@ options_read() {
 			;;
 		--kernel | --patch | --arch | --sanitize | --target | --suite | --test | --fault | --repeat | --seed | \
 			--timeout | --jobs | --results | --install-kselftest | --build-programs | --mutants | \
-			--shard | --merge | --durations | --duration | --save-baseline | --baselines | --compare)
+			--shard | --merge | --durations | --duration | --save-baseline | --baseline | --baselines | --compare)
 			if [[ -z $has_value ]]; then
 				(($#)) || die "$option needs a value" "./run.sh --help shows which"
 				value=$1
@@ -140,7 +142,7 @@ options_agree() {
 
 	if [[ -n $OPT_BENCH ]]; then
 		[[ -z $OPT_STRESS ]] || die "--bench measures, --stress runs for a time: one of them"
-		[[ $OPT_ACTION == run ]] || die "--bench and --save-baseline run tests: drop --$OPT_ACTION"
+		[[ $OPT_ACTION == run ]] || die "--bench, --baseline and --save-baseline run tests: drop --$OPT_ACTION"
 		[[ ${OPT_TARGET:-ref} == ref ]] || die "--bench runs on --target ref"
 		((${#OPT_SUITES[@]})) || OPT_SUITES=(bench)
 		OPT_TARGET=ref OPT_JOBS=1
@@ -246,6 +248,7 @@ option_value() {
 			die "$option $value: a name has letters, digits, '.', '_' and '-'"
 		OPT_BENCH=1 OPT_SAVE_BASELINE=$value
 		;;
+	--baseline) OPT_BENCH=1 OPT_BASELINE=$value ;;
 	--baselines) OPT_BASELINES=$value ;;
 	--compare)
 		OPT_ACTION=compare

@@ -1,21 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # results.json as a page: self-contained, no script, no network. Needs --rawfile rules, css, faults,
-# mutants ("" where there are none), plots (SVG), and -L runner.
+# mutants, compared (JSON; "" where there are none), plots (SVG), and -L runner.
 include "figures";
+include "page";
+include "comparison";
 
-def text: tostring | @html;
-def element($name; $class): "<\($name)" + (if $class == "" then "" else " class=\"\($class)\"" end)
-	+ ">" + . + "</\($name)>";
-def cell: element("td"; "");
-def number: text | element("td"; "n");
-def code: text | element("code"; "");
-def row: element("tr"; "");
-def id: text | element("td"; "id");
-# A name that ends in # heads a column of numbers
-def head: map(if endswith("#") then .[:-1] | text | element("th"; "n") else text | element("th"; "") end)
-	| add | row;
-def table($columns): ($columns | head) + add | element("table"; "") | element("div"; "wide");
-def section($id; $title): "<h2 id=\"\($id)\">\($title)</h2>" + .;
 def count($outcome): map(select(.outcome == $outcome)) | length;
 def counts: count("pass"), count("known"), count("fail"), count("skip");
 def lines: split("\n") | map(select(. != "" and (startswith("#") | not)) | split("\t"));
@@ -42,15 +31,14 @@ def failure:
 	"\(.file):\(.line): \(.expr)\n    expected \(.expected), observed \(.observed)"
 	+ (if .rule != "-" then "  (\(.rule))" else "" end);
 
-def fold($title): if . == [] then "" else
-	"<details><summary>\($title)</summary><pre>" + (map(text) | join("\n")) + "</pre></details>" end;
+def fold_lines($title): if . == [] then "" else "<pre>" + (map(text) | join("\n")) + "</pre>" | fold($title) end;
 
 def failed_one:
 	"<article><b class=\"fail\">\(.name | text)</b> [\(.machine | text)] \(.rules | unique | join(" ") | text)"
 	+ "<p>\(.reason | text)</p>"
-	+ (.failures | map(failure) | unique | fold("checks that failed (\(length))"))
-	+ (.notes | fold("evidence")) + (.splat | fold("the kernel's report"))
-	+ (.console | fold("end of the console")) + (.output | fold("other output"))
+	+ (.failures | map(failure) | unique | fold_lines("checks that failed (\(length))"))
+	+ (.notes | fold_lines("evidence")) + (.splat | fold_lines("the kernel's report"))
+	+ (.console | fold_lines("end of the console")) + (.output | fold_lines("other output"))
 	+ "<p>replay: \(.replay | code)</p></article>";
 
 def failures:
@@ -61,7 +49,7 @@ def failures:
 def grouped($outcome; key; why): [.tests[] | select(.outcome == $outcome)] | group_by(key) | sort_by(-length)
 	| map((length | number) + (.[0] | why)
 	      + ((.[0] | .deviation.reason // .reason | text)
-		 + (map("\(.name) [\(.machine)]") | unique | fold("which")) | cell) | row);
+		 + (map("\(.name) [\(.machine)]") | unique | fold_lines("which")) | cell) | row);
 
 def deviations:
 	grouped("known"; [.deviation.rule, .deviation.reason];
@@ -99,7 +87,7 @@ def coverage:
 
 # Of a count that was the same each time, once is enough; of too few samples there is no percentile.
 def figure_row:
-	(.name | id) + (if .median == .max then [(.median | short), "", "", ""]
+	(.name | id) + (if .least == .max then [(.median | short), "", "", ""]
 		else [.median, .p99, .p999, .max | short] end | map(number) | add)
 		+ (.unit | id) + (.samples | number) | row;
 
@@ -115,20 +103,21 @@ def matrix($tsv; $id; $title; $columns):
 	if $tsv == "" then "" else
 	($tsv | lines[1:] | map(map(text | cell) | add | row) | table($columns)) | section($id; $title) end;
 
+def compared: if $compared == "" then "" else $compared | fromjson | comparison end;
+
 def environment:
 	[.environment | to_entries[] | (.key | text | cell) + (.value | tojson | code | cell) | row]
 	| table(["", ""]) | section("environment"; "Environment");
 
-# Well-formed XML, too, so that tests can parse it
-"<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"/>"
-+ "<meta name=\"viewport\" content=\"width=device-width\"/>"
-+ "<title>nit \(.run.name | text)</title><style>\($css)</style></head><body>"
-+ "<h1>nit: nested invalidation tests</h1><p>\(.run.name | text), \(.environment.date // "" | text):"
+.run.name as $name
+| "<p>\(.run.name | text), \(.environment.date // "" | text):"
 + " \(.run.command // "" | code)</p>" + total
-+ "<nav>" + (["summary", "failures", "deviations"] + (if any(.tests[]; .figures != []) then ["figures"] else [] end)
++ "<nav>" + (["summary", "failures", "deviations"] + (if $compared == "" then [] else ["comparison"] end)
+	+ (if any(.tests[]; .figures != []) then ["figures"] else [] end)
 	+ ["rules", "skips", "environment"]
 	| map("<a href=\"#\(.)\">\(.)</a>") | join(" ")) + "</nav>"
-+ summary + failures + deviations + figures + coverage
++ summary + failures + deviations + compared + figures + coverage
 + matrix($faults; "faults"; "Planted faults"; ["fault", "the bug", "seen by"])
 + matrix($mutants; "mutants"; "Mutants"; ["mutant", "verdict", "killed by", "seconds"])
-+ skips + environment + "</body></html>"
++ skips + environment
+| page($name; $css)

@@ -34,9 +34,18 @@ no_count_changed() {
 		! grep -E '^(RISE|FALL|GONE|NEW) ' "$OUT/same"
 }
 
-# finds FAULT PATTERN: planted, the gate closes
+# finds FAULT PATTERN: planted, the gate closes, and the report says so
 finds() {
-	bench "$1" --fault "$1" && compares 1 "$2" first "$1"
+	local said=$OUT/$1.output
+
+	! bench "$1" --fault "$1" --baseline "$OUT/first" --baselines "$OUT/none" &&
+		grep -E -- "$2" "$said" && jq -e '.counts.failed == 0' "$OUT/$1/results.json" &&
+		grep -q '<h2 id="comparison">' "$OUT/$1/report.html" && grep -q '>RISE<' "$OUT/$1/report.html"
+}
+
+no_such_baseline() {
+	! bench none --baseline nothing --baselines "$OUT/none" && grep "no baseline 'nothing'" "$OUT/none.output" &&
+		[[ ! -e $OUT/none ]]
 }
 
 tap_check first-run bench first
@@ -44,4 +53,5 @@ tap_check second-run bench second
 tap_check no-count-changed no_count_changed
 tap_check cost-of-vtd-is-found finds cost.vtd-syncs-twice '^RISE  bench\.intel\..*\.syncs '
 tap_check cost-of-amdvi-is-found finds cost.amdvi-one-more-in-ten '^RISE  bench\.amd\..*\.commands '
+tap_check no-such-baseline no_such_baseline
 tap_end

@@ -354,6 +354,34 @@ check_percentiles() {
 		and of(100) == [50.5, 99, null, 100] and of(99) == [50, null, null, 99]'
 }
 
+# A comparison as a page; of what cannot be compared, too
+check_compare_page() {
+	local status=0
+
+	baseline base . && baseline changed '.figures[0].blocks = [[5], [5]]' || return
+	run_as "$OUT/page" --compare "$OUT/base" "$OUT/changed" || status=$?
+	((status == 1)) && jq -e '.format == 1 and .figures[0].verdict == "rise"' "$OUT/page/compared.json" &&
+		compared_page "$OUT/page" '>RISE</td><td>n \[m\]</td><td class="n">4</td><td class="n">5<' || return
+	baseline changed '.key.seed = "2"' || return
+	status=0
+	run_as "$OUT/refused" --compare "$OUT/base" "$OUT/changed" || status=$?
+	((status == 2)) && compared_page "$OUT/refused" 'Not comparable'
+}
+
+# compared_page DIR PATTERN
+compared_page() {
+	xmllint --noout "$1/report.html" && grep -qE -- "$2" "$1/report.html"
+}
+
+# A run that was compared has the same in its report, and a link to it; others have neither.
+check_compared_report() {
+	local run=$OUT/all-pass
+
+	! grep -q '#comparison' "$run/report.html" && cp "$OUT/page/compared.json" "$run/" &&
+		report_write "$run" "$HERE" && compared_page "$run" '<h2 id="comparison">.*>RISE<' &&
+		grep -q 'href="#comparison"' "$run/report.html"
+}
+
 # Published: Mann and Whitney's test of 19 22 16 29 24 and 20 11 17 12 has U 17 of 20, p 0.1113
 check_mann_whitney() {
 	jq -n -e -L "$ROOT/runner" 'include "statistics";
@@ -373,6 +401,8 @@ check_compare() {
 	tap_check compare-kept-runs-calibrate kept_says x "1 same, 1 ~"
 	tap_check compare-kept-of-another-machine kept_says y "SLOWER  t [m]"
 	tap_check compare-mann-whitney check_mann_whitney
+	tap_check compare-page check_compare_page
+	tap_check compare-in-report check_compared_report
 }
 
 merged_counts() {
