@@ -24,17 +24,23 @@ def comparison_table:
 
 def comparison_side($name): "\($name): \(.name), \(.date), nit \(.nit)" | text | element("li"; "");
 
+def comparison_counts($by):
+	[worst[] | select($by[.]) | "\($by[.] | length) \(if . == "~" then "within noise" else . end)"]
+	| join(", ");
+
+def comparison_tables($by):
+	([worst[:-2][] | $by[.] // [] | .[]]
+		| if . == [] then "<p>No difference.</p>" else comparison_table end)
+	+ if $by["~"] then $by["~"] | comparison_table | fold("times within the noise") else "" end;
+
 def comparison_body:
-	if .refused then "<p class=\"fail\">Not comparable:</p>"
+	if .refused then
+		"<p class=\"fail\">Not comparable:</p>"
 		+ (.refused | map(text | element("li"; "")) | add | element("ul"; ""))
 	else
 		(.figures | group_by(.verdict) | map({ (.[0].verdict): . }) | add // {}) as $by
-		| "<p>\(.figures | length) figures: "
-			+ ([worst[] | select($by[.]) | "\($by[.] | length) \(if . == "~" then "within noise" else . end)" | text] | join(", ")) + ". "
-			+ "A count that rises, or is gone, fails; a time never does.</p>"
-		+ ([worst[:-2][] | $by[.] // [] | .[]] | if . == [] then "<p>No difference.</p>" else comparison_table end)
-		+ ($by["~"] // [] | if . == [] then ""
-			else comparison_table | fold("times without a difference that is more than noise") end)
+		| "<p>\(.figures | length) figures: \(comparison_counts($by) | text). "
+		+ "A count that rises, or is gone, fails; a time never does.</p>" + comparison_tables($by)
 	end;
 
 def comparison:

@@ -111,7 +111,8 @@ options_read() {
 			;;
 		--kernel | --patch | --arch | --sanitize | --target | --suite | --test | --fault | --repeat | --seed | \
 			--timeout | --jobs | --results | --install-kselftest | --build-programs | --mutants | \
-			--shard | --merge | --durations | --duration | --save-baseline | --baseline | --baselines | --compare)
+			--shard | --merge | --durations | --duration | --save-baseline | --baseline | \
+			--baselines | --compare)
 			if [[ -z $has_value ]]; then
 				(($#)) || die "$option needs a value" "./run.sh --help shows which"
 				value=$1

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Of results.json the points of its plots, a line each: what, program, label, values. Needs -L runner.
-#	latency: label of the test; least, first quartile, median, third quartile, p99 or of fewer samples than 100 the most
+#	latency: label of the test; least, first quartile, median, third quartile, p99 (of fewer than 100
+#		samples the most)
 #	rate: label of the devices; invalidations a second, DMAs a second beside them
 include "figures";
 
