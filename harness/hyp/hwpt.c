@@ -106,7 +106,8 @@ static int nested_alloc(struct hyp_context *context, struct hyp_device *device,
 	} else {
 		parent = hyp_container(on, struct hyp_hwpt, object)->domain;
 	}
-	if (!(parent->flags & IOMMU_HWPT_ALLOC_NEST_PARENT))
+	if (!(parent->flags & IOMMU_HWPT_ALLOC_NEST_PARENT) &&
+	    !FAULT("hyp.nested-on-any-table", "a nested page table is made on what is no parent"))
 		return -EINVAL;
 	if (cmd->data_len > ENTRY_LEN_MAX)
 		return -EINVAL;

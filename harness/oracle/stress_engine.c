@@ -235,11 +235,15 @@ static void one(struct stress_engine *engine, bool timed)
 		fail(engine, &shot);
 }
 
-static void wait_paused(struct stress_engine *engine, unsigned int pause)
+/* Each pause is answered, also one that comes before the end of the last was seen. */
+static void wait_paused(struct stress_engine *engine)
 {
-	atomic_store(&engine->paused, pause);
-	while (atomic_load(&engine->pause) && !atomic_load(engine->stop))
+	unsigned int pause;
+
+	while ((pause = atomic_load(&engine->pause)) && !atomic_load(engine->stop)) {
+		atomic_store(&engine->paused, pause);
 		sched_yield();
+	}
 }
 
 static void *engine_main(void *arg)
@@ -249,10 +253,8 @@ static void *engine_main(void *arg)
 
 	engine->clock_ns = clock_cost();
 	for (unsigned long n = 0; !atomic_load_explicit(engine->stop, memory_order_relaxed); n++) {
-		unsigned int pause = atomic_load_explicit(&engine->pause, memory_order_relaxed);
-
-		if (pause)
-			wait_paused(engine, pause);
+		if (atomic_load_explicit(&engine->pause, memory_order_relaxed))
+			wait_paused(engine);
 		if (!(n % YIELD))
 			sched_yield();
 		one(engine, !(n % SAMPLE));

@@ -4,6 +4,7 @@
 #include "board.h"
 
 #define BASE 0xfe600000u
+#define BASE_WITHOUT_PORTS 0xfe900000u	/* where firmware puts them on a board without bridges */
 #define SMMUV3_BASE 0x3e000000u
 
 #define FULL(_slot, _unit) \
@@ -33,6 +34,20 @@ static const struct board boards[] = {
 			FULL(0x12, 0),
 			{ .slot = 0x13, .port = true, .ats = true, .pri = true, .pasid = true },
 		},
+	}, {
+		.name = "vtd-no-ats",
+		.vendor = &board_vtd,
+		.unit_count = 1,
+		.units = { { 0x10, BASE_WITHOUT_PORTS } },
+		.endpoint_count = 2,
+		.endpoints = { { .slot = 0x11 }, { .slot = 0x12 } },
+	}, {
+		.name = "vtd-no-nest",
+		.vendor = &board_vtd,
+		.unit_count = 1,
+		.units = { { 0x10, BASE_WITHOUT_PORTS, .no_nest = true } },
+		.endpoint_count = 2,
+		.endpoints = { FULL(0x11, 0), FULL(0x12, 0) },
 	}, {
 		.name = "amdvi",
 		.vendor = &board_amdvi,

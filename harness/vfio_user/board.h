@@ -26,6 +26,7 @@
  * struct board_unit - an IOMMU: a slot of bus 0 (SMMUv3: of a bus that the guest does not know),
  * and where firmware puts its registers
  * @cmdqv: an SMMUv3 with Tegra241 command queue virtualisation
+ * @no_nest: VT-d that does not nest (ECAP.NEST clear)
  * @caching_mode: VT-d that caches what is not present as well (CAP.CM)
  */
 struct board_unit {
@@ -33,6 +34,7 @@ struct board_unit {
 	uint32_t base;
 	bool cmdqv;
 	bool caching_mode;
+	bool no_nest;
 };
 
 /**

@@ -22,6 +22,7 @@ static struct hw_iommu *create(struct machine *machine, const struct board *boar
 
 	config.ats_timeout = TIMEOUT_STEPS;
 	config.caching_mode = board->units[unit].caching_mode;
+	config.nested = !board->units[unit].no_nest;
 	return vtd_create(machine, &config);
 }
 
