@@ -118,13 +118,18 @@ TEST_F(stress, no_dma_is_late_astray_or_lost)
 		check_note("%s", stress.what);
 		stress_explain(&stress, EVENTS);
 	}
-	/* Where nothing old was seen, no window was open, and nothing was tested. */
-	if (!stress.failed) {
+	figures(&stress);
+	/*
+	 * Where nothing old was seen, no window was open, and nothing was tested. The reference
+	 * shows it; other hardware, or a guest with one processor, need not.
+	 */
+	if (!stress.failed && !(execution.world.target.has & TARGET_REFERENCE) && stress.blind) {
+		SKIP(, "the IOMMU here does not show an old translation");
+	} else if (!stress.failed) {
 		EXPECT_LT(0UL, variant->plain ? stress.leaving : stress.stale);
 		EXPECT_EQ(0U, stress.blind);
 		EXPECT_LT(100 * stress.unknown, stress.dmas);
 	}
-	figures(&stress);
 	world_close(&execution.world);
 }
 

@@ -45,6 +45,7 @@ stress_figures() {
 
 suite_as_tap stress --stress --duration 1
 tap_check figures stress_figures
+suite_as_tap stress-guest --stress --target guest --suite intel --duration 3 --test 'stress.stage2_ats.*'
 suite_as_tap stress-asan --stress --duration 1 --sanitize address,undefined --test 'stress.pasids_ats_free.*'
 suite_as_tap stress-tsan --stress --duration 1 --sanitize thread --test 'stress.pasids_ats.*'
 stress_fault intel pasids vtd.piotlb-ignores-pasid
