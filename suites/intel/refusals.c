@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What hardware or its driver cannot do is refused, by the errors that the uAPI documents, and what it
- * can do goes on. For machines that lack something; hwpt.c has the reference without nesting.
+ * What hardware or its driver cannot do is refused, by the errors that the uAPI documents, and what
+ * it can do goes on. For machines that lack something; hwpt.c has the reference without nesting.
  */
 #include "intel.h"
 #include "spec/vtd.h"
