@@ -8,6 +8,10 @@
  * call must either do all of its work or fail and leave everything as it was, and every object
  * must be destroyable afterwards: an object that cannot be is a reference that leaked.
  *
+ * One failure by itself does not reach all of the code: an xarray that gets no node asks again. So
+ * each operation is also called with the n-th point and every later allocation of the thread
+ * failing (/proc/thread-self/make-it-fail): memory runs out, and stays short.
+ *
  * Three injectors take part: failslab, fail_page_alloc, and iommufd's own fail_iommufd, which
  * fails look-ups and page pinning. Their counters of remaining failures tell which one it was,
  * hence which errno is right.
@@ -23,7 +27,7 @@
 #include "vm.h"
 
 #define MAX_POINTS 4000		/* a runaway guard only; fork() passes the most, some hundred */
-#define MANY_FAILURES 1000000
+#define MANY_FAILURES "1000"	/* an end for what tries again while memory is short */
 
 #define IOVA MOCK_APERTURE_START
 #define IOVA_FREE (IOVA + 0x1000000)
@@ -44,30 +48,40 @@ static const struct {
 	[IOMMUFD] = { "iommufd", "/sys/kernel/debug/fail_iommufd/times" },
 };
 
-/* Which allocations may fail. Their old values are put back: the machine may be somebody's. */
+/*
+ * Which allocations may fail: the n-th of the thread, and all of a thread that asked for it. Their
+ * old values are put back, the last one first: the machine may be somebody's.
+ */
 static struct knob {
 	const char *path, *value;
 	char old[32];
 } knobs[] = {
 	{ "/sys/kernel/debug/failslab/ignore-gfp-wait", "N" },
-	{ "/sys/kernel/debug/failslab/times", "1000000" },
+	{ "/sys/kernel/debug/failslab/times", MANY_FAILURES },
 	{ "/sys/kernel/debug/failslab/verbose", "0" },
+	{ "/sys/kernel/debug/failslab/task-filter", "Y" },
+	{ "/sys/kernel/debug/failslab/probability", "100" },
 	{ "/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "N" },
 	{ "/sys/kernel/debug/fail_page_alloc/min-order", "0" },
-	{ "/sys/kernel/debug/fail_page_alloc/times", "1000000" },
+	{ "/sys/kernel/debug/fail_page_alloc/times", MANY_FAILURES },
 	{ "/sys/kernel/debug/fail_page_alloc/verbose", "0" },
-	{ "/sys/kernel/debug/fail_iommufd/times", "1000000" },
+	{ "/sys/kernel/debug/fail_page_alloc/task-filter", "Y" },
+	{ "/sys/kernel/debug/fail_page_alloc/probability", "100" },
+	{ "/sys/kernel/debug/fail_iommufd/times", MANY_FAILURES },
 	{ "/sys/kernel/debug/fail_iommufd/verbose", "0" },
 };
 
 /**
  * struct injection - the state of one sweep over the points of a call
  * @nth_fd: /proc/thread-self/fail-nth
+ * @all_fd: /proc/thread-self/make-it-fail
+ * @stays: memory stays short from the n-th point on
  * @fired: how often each injector made a call fail, or succeed without what it asked for
  * @refused: injected failures that the call reported; the others it made do without
  */
 struct injection {
-	int nth_fd;
+	int nth_fd, all_fd;
+	bool stays;
 	unsigned int fired[NR_INJECTORS];
 	unsigned int refused;
 };
@@ -124,22 +138,25 @@ static bool set_knob(struct knob *knob)
 
 static bool injection_start(struct injection *injection)
 {
-	memset(injection, 0, sizeof(*injection));
+	*injection = (struct injection) { .nth_fd = -1, .all_fd = -1 };
 	for (size_t i = 0; i < ARRAY_SIZE(knobs); i++)
 		if (!set_knob(&knobs[i]))
 			return false;
 	/* A thread's own number: other threads and processes are left alone. */
 	injection->nth_fd = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
-	return injection->nth_fd >= 0;
+	injection->all_fd = open("/proc/thread-self/make-it-fail", O_RDWR | O_CLOEXEC);
+	return injection->nth_fd >= 0 && injection->all_fd >= 0;
 }
 
 static void injection_stop(struct injection *injection)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(knobs); i++)
+	for (size_t i = ARRAY_SIZE(knobs); i--;)
 		if (knobs[i].old[0])
 			write_text(knobs[i].path, knobs[i].old);
 	if (injection->nth_fd > 0)
 		close(injection->nth_fd);
+	if (injection->all_fd > 0)
+		close(injection->all_fd);
 }
 
 static void injection_arm(struct __test_metadata *_metadata, struct injection *injection,
@@ -149,23 +166,28 @@ static void injection_arm(struct __test_metadata *_metadata, struct injection *i
 	int len = snprintf(text, sizeof(text), "%u", nth);
 
 	ASSERT_EQ(len, pwrite(injection->nth_fd, text, len, 0));
+	if (injection->stays) {
+		ASSERT_EQ(1, pwrite(injection->all_fd, "1", 1, 0));
+	}
 }
 
-/* End it. Returns who failed something since injection_arm(). */
+/* End it. Returns who failed something since injection_arm(); of several, the last of the table. */
 static enum injector injection_disarm(struct __test_metadata *_metadata,
 				      struct injection *injection)
 {
 	bool fired = read_number(injection->nth_fd) == 0;
-	int who;
+	enum injector who = OTHER;
 
 	/* Writing passes points too; what it says when it fails itself is of no interest. */
+	while (injection->stays && pwrite(injection->all_fd, "0", 1, 0) != 1)
+		;
 	while (pwrite(injection->nth_fd, "0", 1, 0) != 1)
 		;
-	for (who = 0; who < NR_INJECTORS; who++)
-		if (read_number_at(injectors[who].times) != MANY_FAILURES)
-			break;
-	if (who < NR_INJECTORS) {
-		ASSERT_EQ(true, write_text(injectors[who].times, "1000000"));
+	for (int i = 0; i < NR_INJECTORS; i++) {
+		if (read_number_at(injectors[i].times) == strtol(MANY_FAILURES, NULL, 0))
+			continue;
+		ASSERT_EQ(true, write_text(injectors[i].times, MANY_FAILURES));
+		who = i;
 	}
 	return fired ? who : NOBODY;
 }
@@ -1365,22 +1387,34 @@ static bool fail_once(struct __test_metadata *_metadata, struct injection *injec
 	return who != NOBODY && _metadata->exit_code != KSFT_FAIL;
 }
 
-TEST_F(operation, each_failure_changes_nothing)
+/* One sweep over all points of the call */
+static void fail_each(struct __test_metadata *_metadata, struct injection *injection,
+		      const struct operation *op)
 {
-	struct injection *injection = &self->injection;
 	unsigned int nth = 1;
 
-	if (!self->ready)
-		return;
-	RULE(variant->op.rule ?: "UAPI-85");
-	while (fail_once(_metadata, injection, &variant->op, nth)) {
+	RULE(op->rule ?: "UAPI-85");
+	while (fail_once(_metadata, injection, op, nth)) {
 		ASSERT_GT(MAX_POINTS, nth++);
 	}
 	/* The control: without a single injected failure the sweep would prove nothing. */
-	EXPECT_EQ(true, nth > 1 || variant->op.cannot_fail);
+	EXPECT_EQ(true, nth > 1 || op->cannot_fail);
 	printf("# injected %u: %u slab, %u page, %u iommufd; %u refused\n", nth - 1,
 	       injection->fired[SLAB], injection->fired[PAGE_ALLOC], injection->fired[IOMMUFD],
 	       injection->refused);
+}
+
+TEST_F(operation, each_failure_changes_nothing)
+{
+	if (self->ready)
+		fail_each(_metadata, &self->injection, &variant->op);
+}
+
+TEST_F(operation, memory_that_stays_short_changes_nothing)
+{
+	self->injection.stays = true;
+	if (self->ready)
+		fail_each(_metadata, &self->injection, &variant->op);
 }
 
 /*
