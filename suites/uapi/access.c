@@ -8,83 +8,17 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "access.h"
 #include "vm.h"
 
 #define IOVA MOCK_APERTURE_START
 #define PAGES 4
-#define TAKES_PINS MOCK_FLAGS_ACCESS_CREATE_NEEDS_PIN_PAGES
 #define READ_WRITE (IOMMU_IOAS_MAP_READABLE | IOMMU_IOAS_MAP_WRITEABLE)
 #define FILL 0x5a
 
 static size_t page_size(void)
 {
 	return sysconf(_SC_PAGESIZE);
-}
-
-/* ---- the calls; @fd is the access, as everything that names one takes it ---- */
-
-static int __access_create(struct iommufd *iommufd, uint32_t ioas_id, uint32_t flags, int *fd)
-{
-	struct iommu_test_cmd cmd = {
-		.size = sizeof(cmd), .op = IOMMU_TEST_OP_CREATE_ACCESS, .id = ioas_id,
-		.create_access = { .flags = flags },
-	};
-	int rc = __iommufd_ioctl(iommufd, IOMMU_TEST_CMD, &cmd);
-
-	if (!rc)
-		*fd = cmd.create_access.out_access_fd;
-	return rc;
-}
-
-/* Pin; -EBADE if the pages are not the ones at @va */
-static int __access_pin(struct iommufd *iommufd, int fd, uint64_t iova, uint64_t length,
-			const void *va, uint32_t flags, uint32_t *pin_id)
-{
-	struct iommu_test_cmd cmd = {
-		.size = sizeof(cmd), .op = IOMMU_TEST_OP_ACCESS_PAGES, .id = fd,
-		.access_pages = {
-			.flags = flags, .iova = iova, .length = length, .uptr = (uintptr_t)va,
-		},
-	};
-	int rc = __iommufd_ioctl(iommufd, IOMMU_TEST_CMD, &cmd);
-
-	if (!rc)
-		*pin_id = cmd.access_pages.out_access_pages_id;
-	return rc;
-}
-
-static int __access_unpin(struct iommufd *iommufd, int fd, uint32_t pin_id)
-{
-	struct iommu_test_cmd cmd = {
-		.size = sizeof(cmd), .op = IOMMU_TEST_OP_DESTROY_ACCESS_PAGES, .id = fd,
-		.destroy_access_pages = { .access_pages_id = pin_id },
-	};
-
-	return __iommufd_ioctl(iommufd, IOMMU_TEST_CMD, &cmd);
-}
-
-/* Read [@iova, +@length) to @data; with MOCK_ACCESS_RW_WRITE, write it from there */
-static int __access_rw(struct iommufd *iommufd, int fd, uint64_t iova, void *data, uint64_t length,
-		       uint32_t flags)
-{
-	struct iommu_test_cmd cmd = {
-		.size = sizeof(cmd), .op = IOMMU_TEST_OP_ACCESS_RW, .id = fd,
-		.access_rw = {
-			.iova = iova, .length = length, .uptr = (uintptr_t)data, .flags = flags,
-		},
-	};
-
-	return __iommufd_ioctl(iommufd, IOMMU_TEST_CMD, &cmd);
-}
-
-static int __access_replace(struct iommufd *iommufd, int fd, uint32_t ioas_id)
-{
-	struct iommu_test_cmd cmd = {
-		.size = sizeof(cmd), .op = IOMMU_TEST_OP_ACCESS_REPLACE_IOAS, .id = fd,
-		.access_replace_ioas = { .ioas_id = ioas_id },
-	};
-
-	return __iommufd_ioctl(iommufd, IOMMU_TEST_CMD, &cmd);
 }
 
 /* ---- the set-up: PAGES pages at IOVA, in two mappings that touch ---- */

@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "access.h"
 #include "cache.h"
 
 #define IOVA ((uint64_t)MOCK_APERTURE_START)
@@ -597,6 +598,7 @@ TEST_F(queue, range_that_wraps_when_rounded_is_eoverflow)
 	map_run(_metadata, bench, PAGES);
 	EXPECT_EQ(-EOVERFLOW, try_queue(bench, 0, UINT64_MAX));
 	EXPECT_EQ(-EOVERFLOW, try_queue(bench, 1, UINT64_MAX - 1));
+	EXPECT_EQ(-EOVERFLOW, try_queue(bench, 1, UINT64_MAX));
 	EXPECT_EQ(0, try_queue(bench, IOVA, bench->page));
 }
 
@@ -929,6 +931,29 @@ TEST_F(queue, only_the_mapping_that_it_uses_is_locked)
 	iommufd_destroy(&vm->iommufd, queue);
 	EXPECT_EQ(0, __ioas_unmap(&vm->iommufd, vm->ioas, copy_iova, copy.length, NULL));
 	expect_pins(_metadata, bench, 0);
+}
+
+/* The kernel asks in-kernel users to let go of what is unmapped; a queue is never asked. */
+TEST_F(queue, keeps_its_memory_when_an_in_kernel_user_lets_go)
+{
+	RULE("UAPI-101");
+	struct bench *bench = &self->bench;
+	struct iommufd *iommufd = &bench->vm.iommufd;
+	uint32_t pin;
+	int fd;
+
+	NEEDS_KERNEL(return, "pins of kernel drivers");
+	map_run(_metadata, bench, 1);
+	queue_alloc(bench, bench->vm.viommu, 0, IOVA, bench->page);
+	ASSERT_EQ(0, __access_create(iommufd, bench->vm.ioas, TAKES_PINS, &fd));
+	ASSERT_EQ(0, __access_pin(iommufd, fd, IOVA + bench->page, bench->page,
+				  run_page(bench, 1), 0, &pin));
+	EXPECT_EQ(0, unmap(bench, 1, 1));
+	EXPECT_EQ(0, pins(bench, iommufd, 1));
+	EXPECT_EQ(-ENOENT, __access_unpin(iommufd, fd, pin));
+	EXPECT_EQ(-EBUSY, unmap(bench, 0, 1));
+	EXPECT_EQ(1, pins(bench, iommufd, 0));
+	close(fd);
 }
 
 TEST_F(queue, many_lock_the_memory_until_the_last_is_gone)

@@ -24,6 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "access.h"
 #include "vm.h"
 
 #ifndef DEFAULT_RACE_MS
@@ -1249,6 +1250,105 @@ static void settle_queue_gone(struct __test_metadata *_metadata, struct arena *a
 	map_buf(_metadata, arena);
 }
 
+/* ---- in-kernel users, and the page table that an IOAS makes by itself ---- */
+
+/* An access that holds the memory: whoever unmaps it must take it back first. */
+static void prepare_access(struct __test_metadata *_metadata, struct arena *arena)
+{
+	struct iommufd *iommufd = &arena->vm.iommufd;
+
+	ASSERT_EQ(0, __access_create(iommufd, arena->vm.ioas, TAKES_PINS, &arena->victim_fd));
+	ASSERT_EQ(0, __access_pin(iommufd, arena->victim_fd, IOVA, buf_size(), arena->buf, 0,
+				  &arena->first));
+}
+
+static int access_pin(struct arena *arena, struct prng *prng)
+{
+	return __access_pin(&arena->vm.iommufd, arena->victim_fd, IOVA, buf_size(), arena->buf, 0,
+			    &arena->second);
+}
+
+static int access_read(struct arena *arena, struct prng *prng)
+{
+	uint8_t byte;
+
+	return __access_rw(&arena->vm.iommufd, arena->victim_fd, IOVA, &byte, 1, 0);
+}
+
+static void settle_access_unmapped(struct __test_metadata *_metadata, struct arena *arena,
+				   const int *rc)
+{
+	struct iommufd *iommufd = &arena->vm.iommufd;
+
+	EXPECT_EQ(0, __mock_check_refs(iommufd, arena->buf, buf_size(), 0));
+	EXPECT_EQ(-ENOENT, __access_unpin(iommufd, arena->victim_fd, arena->first));
+	ASSERT_EQ(0, close(arena->victim_fd));
+	map_buf(_metadata, arena);
+}
+
+static void prepare_access_and_two(struct __test_metadata *_metadata, struct arena *arena)
+{
+	prepare_access(_metadata, arena);
+	arena->first = ioas_alloc(&arena->vm.iommufd);
+	arena->second = ioas_alloc(&arena->vm.iommufd);
+}
+
+static int access_to_first(struct arena *arena, struct prng *prng)
+{
+	return __access_replace(&arena->vm.iommufd, arena->victim_fd, arena->first);
+}
+
+static int access_to_second(struct arena *arena, struct prng *prng)
+{
+	return __access_replace(&arena->vm.iommufd, arena->victim_fd, arena->second);
+}
+
+/* It uses one of the two, which the close lets go. */
+static void settle_access_replaced(struct __test_metadata *_metadata, struct arena *arena,
+				   const int *rc)
+{
+	struct iommufd *iommufd = &arena->vm.iommufd;
+	bool first_gone = !__iommufd_destroy(iommufd, arena->first);
+	bool second_gone = !__iommufd_destroy(iommufd, arena->second);
+
+	EXPECT_EQ(true, rc[0] == WON || rc[1] == WON);
+	EXPECT_EQ(1, first_gone + second_gone);
+	EXPECT_EQ(0, __mock_check_refs(iommufd, arena->buf, buf_size(), 1));
+	ASSERT_EQ(0, close(arena->victim_fd));
+	iommufd_destroy(iommufd, first_gone ? arena->second : arena->first);
+}
+
+/* An IOAS whose own page table has one device only */
+static void prepare_own_table(struct __test_metadata *_metadata, struct arena *arena)
+{
+	struct iommufd *iommufd = &arena->vm.iommufd;
+
+	arena->victim = ioas_alloc(iommufd);
+	ASSERT_EQ(0, __ioas_map(iommufd, arena->victim, arena->buf, buf_size(), IOVA,
+				IOMMU_IOAS_MAP_READABLE));
+	arena->temp = mock_device_create(iommufd, arena->victim, 0);
+}
+
+/* EMPTY: it found no table to share, and made one. */
+static int attach_to_ioas(struct arena *arena, struct prng *prng)
+{
+	int rc = __mock_device_create(&arena->vm.iommufd, arena->victim, 0, &arena->temp2);
+
+	return rc ?: arena->temp2.hwpt_id == arena->temp.hwpt_id ? WON : EMPTY;
+}
+
+static void settle_own_table(struct __test_metadata *_metadata, struct arena *arena,
+			     const int *rc)
+{
+	struct iommufd *iommufd = &arena->vm.iommufd;
+
+	EXPECT_EQ(0, __mock_check_map(iommufd, arena->temp2.hwpt_id, IOVA, buf_size(),
+				      arena->buf));
+	iommufd_destroy(iommufd, arena->temp2.stdev_id);
+	EXPECT_EQ(-ENOENT, __iommufd_destroy(iommufd, arena->temp2.hwpt_id));
+	iommufd_destroy(iommufd, arena->victim);
+}
+
 /* A vIOMMU of its own: the mock forgets to free index 1, selftest.c:mock_hw_queue_destroy(). */
 static void prepare_queue_chain(struct __test_metadata *_metadata, struct arena *arena)
 {
@@ -1778,6 +1878,21 @@ DUEL(hw_queue_same_index, "UAPI-95", NULL,
 	{ { "alloc", hw_queue_alloc_first, { 0, -EEXIST, END } },
 	  { "alloc", hw_queue_alloc_same, { 0, -EEXIST, END } } },
 	destroy_winner);
+
+DUEL(access_pin_unmap, "UAPI-101", prepare_access,
+	{ { "pin", access_pin, { 0, -ENOENT, -EINVAL, END } }, SURE(unmap_buf) },
+	settle_access_unmapped);
+DUEL(access_read_unmap, "UAPI-101", prepare_access,
+	{ { "read", access_read, { 0, -ENOENT, -EINVAL, END } }, SURE(unmap_buf) },
+	settle_access_unmapped);
+/* Refused while the other one has let go of the old IOAS, and has not taken the new one. */
+DUEL(access_replace_twice, "UAPI-102", prepare_access_and_two,
+	{ { "replace", access_to_first, { 0, -ENOENT, -EBUSY, END } },
+	  { "replace", access_to_second, { 0, -ENOENT, -EBUSY, END } } },
+	settle_access_replaced);
+DUEL(attach_last_unbind, "UAPI-25", prepare_own_table,
+	{ { "attach", attach_to_ioas, { 0, EMPTY, END } }, SURE(unbind) }, settle_own_table,
+	.patience = 3);
 
 DUEL(close_ioas_alloc, "UAPI-96", prepare_other,
 	{ { "ioas alloc", other_ioas_alloc, { 0, -EBADF, END } }, SURE(other_close) },
