@@ -24,6 +24,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "access.h"
 #include "vm.h"
 
 #define MAX_POINTS 4000		/* a runaway guard only; fork() passes the most, some hundred */
@@ -33,7 +34,7 @@
 #define IOVA_FREE (IOVA + 0x1000000)
 #define BUF_PAGES 4
 #define PASID 5
-#define BARE_VIRT_ID 0x20
+#define BARE_VIRT_ID 0x12345	/* far from the other, so that it needs nodes of its own */
 #define EVENT_DEPTH 4
 #define FAULT_ADDR 0x1000
 
@@ -207,6 +208,8 @@ static enum injector injection_disarm(struct __test_metadata *_metadata,
  * @entries: entry_num as an invalidation left it
  * @info: a word that a query returned
  * @cookie, @event: of the fault and the event that were read last
+ * @access: an in-kernel user of the IOAS, and @pin what it has pinned
+ * @other: a VM of its own, with nothing in it yet
  */
 struct world {
 	struct vm vm;
@@ -231,6 +234,9 @@ struct world {
 		struct iommufd_vevent_header header;
 		struct iommu_viommu_event_selftest event;
 	} event;
+	int access;
+	uint32_t pin;
+	struct vm other;
 };
 
 static size_t page_size(void)
@@ -283,6 +289,7 @@ static bool world_make(struct __test_metadata *_metadata, struct world *w)
 
 	memset(w, 0, sizeof(*w));
 	w->made_fd = -1;
+	w->access = -1;
 	if (!vm_open(_metadata, vm))
 		return false;
 	w->mem_fd = memfd_create("nit", MFD_CLOEXEC);
@@ -505,6 +512,60 @@ static void undo_hw_queue_next(struct __test_metadata *_metadata, struct world *
 	iommufd_destroy(&w->vm.iommufd, w->target);
 }
 
+/* The first of its kind in a context: nothing there has room for it yet. */
+
+static void prepare_other(struct __test_metadata *_metadata, struct world *w)
+{
+	ASSERT_EQ(0, __iommufd_open(&w->other.iommufd));
+}
+
+static int call_first_ioas(struct world *w)
+{
+	return __ioas_alloc(&w->other.iommufd, &w->other.ioas);
+}
+
+static void undo_first_ioas(struct __test_metadata *_metadata, struct world *w)
+{
+	iommufd_destroy(&w->other.iommufd, w->other.ioas);
+	iommufd_close(&w->other.iommufd);
+}
+
+static void prepare_first_device(struct __test_metadata *_metadata, struct world *w)
+{
+	ASSERT_EQ(true, vm_open(_metadata, &w->other));
+}
+
+static int call_first_device(struct world *w)
+{
+	return __mock_device_create(&w->other.iommufd, w->other.ioas, 0, &w->other.dev);
+}
+
+static void undo_first_device(struct __test_metadata *_metadata, struct world *w)
+{
+	iommufd_destroy(&w->other.iommufd, w->other.dev.stdev_id);
+	undo_first_ioas(_metadata, w);
+}
+
+static void prepare_first_viommu(struct __test_metadata *_metadata, struct world *w)
+{
+	ASSERT_EQ(true, vm_setup_parent(_metadata, &w->other));
+}
+
+static int call_first_viommu(struct world *w)
+{
+	struct iommu_viommu_selftest data = { .in_data = 1 };
+
+	return __viommu_alloc(&w->other.iommufd, w->other.dev.idev_id, w->other.parent,
+			      IOMMU_VIOMMU_TYPE_SELFTEST, &data, sizeof(data), &w->other.viommu);
+}
+
+static void undo_first_viommu(struct __test_metadata *_metadata, struct world *w)
+{
+	iommufd_destroy(&w->other.iommufd, w->other.viommu);
+	iommufd_destroy(&w->other.iommufd, w->other.parent);
+	undo_first_device(_metadata, w);
+}
+
 /* ---- calls that destroy @target ---- */
 
 static int call_destroy(struct world *w)
@@ -632,6 +693,107 @@ static void prepare_map(struct __test_metadata *_metadata, struct world *w)
 	is_mapped(_metadata, w);
 }
 
+/* IOVAs that the kernel may choose; the first one that it would is not among them. */
+static int call_allow_iovas(struct world *w)
+{
+	struct iommu_iova_range range = { IOVA_FREE, IOVA_FREE + buf_size() - 1 };
+	struct iommu_ioas_allow_iovas cmd = {
+		.size = sizeof(cmd), .ioas_id = w->vm.ioas, .num_iovas = 1,
+		.allowed_iovas = (uintptr_t)&range,
+	};
+
+	return __iommufd_ioctl(&w->vm.iommufd, IOMMU_IOAS_ALLOW_IOVAS, &cmd);
+}
+
+/* Where the kernel puts a mapping, which goes again */
+static uint64_t chosen_iova(struct __test_metadata *_metadata, struct world *w)
+{
+	struct iommu_ioas_map cmd = {
+		.size = sizeof(cmd), .flags = IOMMU_IOAS_MAP_READABLE, .ioas_id = w->vm.ioas,
+		.user_va = (uintptr_t)w->buf, .length = buf_size(),
+	};
+
+	ASSERT_EQ(0, __iommufd_ioctl(&w->vm.iommufd, IOMMU_IOAS_MAP, &cmd));
+	ASSERT_EQ(0, __ioas_unmap(&w->vm.iommufd, w->vm.ioas, cmd.iova, buf_size(), NULL));
+	return cmd.iova;
+}
+
+static void iovas_are_allowed(struct __test_metadata *_metadata, struct world *w)
+{
+	EXPECT_EQ(IOVA_FREE, chosen_iova(_metadata, w));
+}
+
+static void iovas_are_free(struct __test_metadata *_metadata, struct world *w)
+{
+	EXPECT_NE(IOVA_FREE, chosen_iova(_metadata, w));
+}
+
+static void undo_allow_iovas(struct __test_metadata *_metadata, struct world *w)
+{
+	struct iommu_ioas_allow_iovas cmd = { .size = sizeof(cmd), .ioas_id = w->vm.ioas };
+
+	ASSERT_EQ(0, __iommufd_ioctl(&w->vm.iommufd, IOMMU_IOAS_ALLOW_IOVAS, &cmd));
+}
+
+/* ---- in-kernel users of the IOAS ---- */
+
+static int call_access(struct world *w)
+{
+	return __access_create(&w->vm.iommufd, w->vm.ioas, TAKES_PINS, &w->access);
+}
+
+static void prepare_access(struct __test_metadata *_metadata, struct world *w)
+{
+	ASSERT_EQ(0, call_access(w));
+}
+
+static void prepare_access_and_ioas(struct __test_metadata *_metadata, struct world *w)
+{
+	prepare_access(_metadata, w);
+	w->target = ioas_alloc(&w->vm.iommufd);
+}
+
+static int call_access_pin(struct world *w)
+{
+	return __access_pin(&w->vm.iommufd, w->access, IOVA, buf_size(), w->buf, 0, &w->pin);
+}
+
+static int call_access_read(struct world *w)
+{
+	uint8_t byte;
+
+	return __access_rw(&w->vm.iommufd, w->access, IOVA, &byte, 1, 0);
+}
+
+static int call_access_replace(struct world *w)
+{
+	return __access_replace(&w->vm.iommufd, w->access, w->target);
+}
+
+static void pin_works(struct __test_metadata *_metadata, struct world *w)
+{
+	EXPECT_EQ(0, __access_unpin(&w->vm.iommufd, w->access, w->pin));
+}
+
+static void access_is_on_ioas(struct __test_metadata *_metadata, struct world *w)
+{
+	EXPECT_EQ(0, call_access_read(w));
+}
+
+static void access_is_on_target(struct __test_metadata *_metadata, struct world *w)
+{
+	EXPECT_EQ(-ENOENT, call_access_read(w));
+}
+
+static void undo_access(struct __test_metadata *_metadata, struct world *w)
+{
+	ASSERT_EQ(0, close(w->access));
+	if (w->target) {
+		iommufd_destroy(&w->vm.iommufd, w->target);
+	}
+}
+
+/* ---- devices ---- */
 /* ---- devices ---- */
 
 static int create_device(struct world *w, uint32_t pt_id)
@@ -1114,6 +1276,38 @@ static void event_is_lost(struct __test_metadata *_metadata, struct world *w)
 	lost_event_is_read(_metadata, w);
 }
 
+/* An event and the record of a loss in one read: what has no memory stays for the next. */
+static void prepare_event_and_loss(struct __test_metadata *_metadata, struct world *w)
+{
+	for (int i = 0; i < EVENT_DEPTH + 1; i++) {
+		ASSERT_EQ(0, call_report_event(w));
+	}
+	for (int i = 0; i < EVENT_DEPTH - 1; i++)
+		ASSERT_EQ(0, call_read_event(w));
+}
+
+static int call_read_both(struct world *w)
+{
+	uint8_t records[2 * sizeof(w->event)];
+	ssize_t len = read(w->veventq_fd, records, sizeof(records));
+
+	if (len < 0)
+		return -errno;
+	w->info = len;
+	return 0;
+}
+
+static void both_are_read(struct __test_metadata *_metadata, struct world *w)
+{
+	if (w->info == sizeof(w->event)) {
+		ASSERT_EQ(0, call_read_event(w));
+	} else {
+		EXPECT_EQ(sizeof(w->event) + sizeof(w->event.header), w->info);
+	}
+	EXPECT_EQ(false, is_readable(w->veventq_fd));
+}
+
+/* ---- the mapping of a vIOMMU ---- */
 /* ---- the mapping of a vIOMMU ---- */
 
 static int call_mmap(struct world *w)
@@ -1192,6 +1386,13 @@ OPERATION(hw_queue, .call = call_hw_queue);
 OPERATION(hw_queue_next, .prepare = prepare_hw_queue, .call = call_hw_queue_next,
 	  .undo = undo_hw_queue_next);
 
+OPERATION(first_ioas, .prepare = prepare_other, .call = call_first_ioas,
+	  .undo = undo_first_ioas);
+OPERATION(first_device, .prepare = prepare_first_device, .call = call_first_device,
+	  .undo = undo_first_device);
+OPERATION(first_viommu, .prepare = prepare_first_viommu, .call = call_first_viommu,
+	  .undo = undo_first_viommu);
+
 #define DESTROY(_prepare) .prepare = _prepare, .call = call_destroy, .done = is_destroyed, \
 	.undo = undo_nothing, .rule = "UAPI-87", .cannot_fail = true
 
@@ -1211,6 +1412,17 @@ OPERATION(ioas_copy, .call = call_copy, .done = is_mapped, .not_done = is_not_ma
 	  .undo = undo_map);
 OPERATION(ioas_unmap, .prepare = prepare_map, .call = call_unmap, .done = is_not_mapped,
 	  .not_done = is_mapped, .undo = undo_nothing);
+
+OPERATION(ioas_allow_iovas, .call = call_allow_iovas, .done = iovas_are_allowed,
+	  .not_done = iovas_are_free, .undo = undo_allow_iovas);
+
+OPERATION(access_create, .call = call_access, .done = access_is_on_ioas, .undo = undo_access);
+OPERATION(access_pin, .prepare = prepare_access, .call = call_access_pin, .done = pin_works,
+	  .undo = undo_access);
+OPERATION(access_read, .prepare = prepare_access, .call = call_access_read,
+	  .undo = undo_access);
+OPERATION(access_replace, .prepare = prepare_access_and_ioas, .call = call_access_replace,
+	  .done = access_is_on_target, .not_done = access_is_on_ioas, .undo = undo_access);
 
 OPERATION(device_on_ioas, .call = call_device_on_ioas);
 OPERATION(device_on_parent, .call = call_device_on_parent);
@@ -1270,6 +1482,9 @@ OPERATION(vevent_read, .prepare = prepare_event, .call = call_read_event, .not_d
 OPERATION(vevent_read_lost, .prepare = prepare_lost_event, .call = call_read_event,
 	  .not_done = has_event, .done = lost_event_is_read, .undo = undo_nothing,
 	  .rule = "UAPI-88");
+
+OPERATION(vevent_read_both, .prepare = prepare_event_and_loss, .call = call_read_both,
+	  .done = both_are_read, .undo = undo_nothing, .rule = "UAPI-88");
 
 OPERATION(mmap, .call = call_mmap, .not_done = is_not_mmapped, .done = map_works,
 	  .undo = undo_mmap, .rule = "UAPI-89");
