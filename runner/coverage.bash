@@ -16,7 +16,8 @@ coverage_report() {
 		rm -rf "$work/one"
 	done
 	mkdir -p "$dir/coverage"
-	printf '# file\tlines\tlines_run\tbranches\tbranches_taken\tlines_listed\tbranches_listed\n' >"$dir/coverage/files.tsv"
+	printf "# file\tlines\tlines_run\tbranches\tbranches_taken\tlines_listed\tbranches_listed\n" \
+		>"$dir/coverage/files.tsv"
 	for name in "$work"/merged/*.gcda; do
 		[[ -e $name ]] || { say "no coverage was sent by the guests"; return 1; }
 		coverage_of "$name" "$dir/coverage"

@@ -166,7 +166,7 @@ int pci_vfio_path(const char *bdf, char *path, size_t size)
 	path_of(dir, bdf, "vfio-dev");
 	stream = opendir(dir);
 	while (stream && rc && (entry = readdir(stream))) {
-		if (strncmp(entry->d_name, "vfio", 4))
+		if (strncmp(entry->d_name, "vfio", 4) && strncmp(entry->d_name, "noiommu-vfio", 12))
 			continue;
 		snprintf(path, size, "/dev/vfio/devices/%s", entry->d_name);
 		rc = 0;

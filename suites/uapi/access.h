@@ -10,7 +10,8 @@
 
 #define TAKES_PINS MOCK_FLAGS_ACCESS_CREATE_NEEDS_PIN_PAGES
 
-static inline int __access_create(struct iommufd *iommufd, uint32_t ioas_id, uint32_t flags, int *fd)
+static inline int __access_create(struct iommufd *iommufd, uint32_t ioas_id, uint32_t flags,
+				  int *fd)
 {
 	struct iommu_test_cmd cmd = {
 		.size = sizeof(cmd), .op = IOMMU_TEST_OP_CREATE_ACCESS, .id = ioas_id,

@@ -1608,7 +1608,6 @@ static void fail_each(struct __test_metadata *_metadata, struct injection *injec
 {
 	unsigned int nth = 1;
 
-	RULE(op->rule ?: "UAPI-85");
 	while (fail_once(_metadata, injection, op, nth)) {
 		ASSERT_GT(MAX_POINTS, nth++);
 	}
@@ -1621,12 +1620,14 @@ static void fail_each(struct __test_metadata *_metadata, struct injection *injec
 
 TEST_F(operation, each_failure_changes_nothing)
 {
+	RULE(variant->op.rule ?: "UAPI-85");
 	if (self->ready)
 		fail_each(_metadata, &self->injection, &variant->op);
 }
 
 TEST_F(operation, memory_that_stays_short_changes_nothing)
 {
+	RULE(variant->op.rule ?: "UAPI-85");
 	self->injection.stays = true;
 	if (self->ready)
 		fail_each(_metadata, &self->injection, &variant->op);
