@@ -155,6 +155,22 @@ TEST_F(noiommu, is_attached_replaced_and_detached)
 	EXPECT_EQ(0, __iommufd_destroy(iommufd, other));
 }
 
+TEST_F(noiommu, is_bound_to_an_iommufd_only)
+{
+	struct vfio_device device;
+	char bdf[PCI_BDF_SIZE];
+	int file = memfd_create("nit", MFD_CLOEXEC), closed = dup(file);
+
+	RULE("UAPI-103");
+	ASSERT_EQ(0, close(closed));
+	vfio_close(&self->device);
+	self->device.fd = -1;
+	ASSERT_EQ(true, find_test_device(bdf));
+	EXPECT_NE(0, vfio_open(&device, bdf, file));
+	EXPECT_NE(0, vfio_open(&device, bdf, closed));
+	EXPECT_EQ(0, vfio_open(&self->device, bdf, self->iommufd.fd));
+}
+
 TEST_F(noiommu, what_takes_an_iommu_is_refused)
 {
 	struct iommufd *iommufd = &self->iommufd;
