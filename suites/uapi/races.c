@@ -1265,7 +1265,7 @@ static void prepare_access(struct __test_metadata *_metadata, struct arena *aren
 static int access_pin(struct arena *arena, struct prng *prng)
 {
 	return __access_pin(&arena->vm.iommufd, arena->victim_fd, IOVA, buf_size(), arena->buf, 0,
-			    &arena->second);
+			    &arena->cookie);
 }
 
 static int access_read(struct arena *arena, struct prng *prng)
@@ -1885,6 +1885,12 @@ DUEL(access_pin_unmap, "UAPI-101", prepare_access,
 DUEL(access_read_unmap, "UAPI-101", prepare_access,
 	{ { "read", access_read, { 0, -ENOENT, -EINVAL, END } }, SURE(unmap_buf) },
 	settle_access_unmapped);
+DUEL(access_pin_replace, "UAPI-102", prepare_access_and_two,
+	{ { "pin", access_pin, { 0, -ENOENT, END } }, SURE(access_to_first) },
+	settle_access_replaced);
+DUEL(access_read_replace, "UAPI-102", prepare_access_and_two,
+	{ { "read", access_read, { 0, -ENOENT, END } }, SURE(access_to_first) },
+	settle_access_replaced);
 /* Refused while the other one has let go of the old IOAS, and has not taken the new one. */
 DUEL(access_replace_twice, "UAPI-102", prepare_access_and_two,
 	{ { "replace", access_to_first, { 0, -ENOENT, -EBUSY, END } },
