@@ -187,11 +187,11 @@ TEST_F(rlimit_mode, setting_needs_privilege)
 	EXPECT_EQ(PROCESS_BASED, get_mode(&self->iommufd));
 }
 
-/* VFIO's container accounts per process: comment in main.c:iommufd_fops_open() */
+/* VFIO's container accounts per process, each one: comment in main.c:iommufd_fops_open() */
 TEST(vfio_container_is_process_based)
 {
 	RULE("UAPI-15");
-	struct iommufd iommufd;
+	struct iommufd iommufd, other;
 
 	NEEDS_KERNEL(return, "VFIO compatibility");
 	if (__iommufd_open(&iommufd))
@@ -203,6 +203,10 @@ TEST(vfio_container_is_process_based)
 	EXPECT_EQ(PROCESS_BASED, get_mode(&iommufd));
 	EXPECT_EQ(0, set_mode(&iommufd, USER_BASED));
 	EXPECT_EQ(USER_BASED, get_mode(&iommufd));
+	other = iommufd;
+	other.fd = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+	EXPECT_EQ(PROCESS_BASED, get_mode(&other));
+	iommufd_close(&other);
 	iommufd_close(&iommufd);
 }
 

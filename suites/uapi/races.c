@@ -46,6 +46,7 @@
 #define PASID 5
 #define OTHER_VIRT_ID 0x20
 #define EVENT_DEPTH 4
+#define MANY_PINS 32
 #define BURST 8			/* events in a burst: more than the queue holds */
 #define DEEP 64			/* events of a queue that is read for a while */
 
@@ -1252,19 +1253,21 @@ static void settle_queue_gone(struct __test_metadata *_metadata, struct arena *a
 
 /* ---- in-kernel users, and the page table that an IOAS makes by itself ---- */
 
-/* An access that holds the memory: whoever unmaps it must take it back first. */
+/* An access that holds the memory so often that taking it back takes a while; and another one */
 static void prepare_access(struct __test_metadata *_metadata, struct arena *arena)
 {
 	struct iommufd *iommufd = &arena->vm.iommufd;
 
 	ASSERT_EQ(0, __access_create(iommufd, arena->vm.ioas, TAKES_PINS, &arena->victim_fd));
-	ASSERT_EQ(0, __access_pin(iommufd, arena->victim_fd, IOVA, buf_size(), arena->buf, 0,
-				  &arena->first));
+	ASSERT_EQ(0, __access_create(iommufd, arena->vm.ioas, TAKES_PINS, &arena->second_fd));
+	for (int i = 0; i < MANY_PINS; i++)
+		ASSERT_EQ(0, __access_pin(iommufd, arena->victim_fd, IOVA, buf_size(), arena->buf,
+					  0, &arena->first));
 }
 
 static int access_pin(struct arena *arena, struct prng *prng)
 {
-	return __access_pin(&arena->vm.iommufd, arena->victim_fd, IOVA, buf_size(), arena->buf, 0,
+	return __access_pin(&arena->vm.iommufd, arena->second_fd, IOVA, buf_size(), arena->buf, 0,
 			    &arena->cookie);
 }
 
@@ -1282,6 +1285,7 @@ static void settle_access_unmapped(struct __test_metadata *_metadata, struct are
 
 	EXPECT_EQ(0, __mock_check_refs(iommufd, arena->buf, buf_size(), 0));
 	EXPECT_EQ(-ENOENT, __access_unpin(iommufd, arena->victim_fd, arena->first));
+	ASSERT_EQ(0, close(arena->second_fd));
 	ASSERT_EQ(0, close(arena->victim_fd));
 	map_buf(_metadata, arena);
 }
@@ -1289,6 +1293,8 @@ static void settle_access_unmapped(struct __test_metadata *_metadata, struct are
 static void prepare_access_and_two(struct __test_metadata *_metadata, struct arena *arena)
 {
 	prepare_access(_metadata, arena);
+	ASSERT_EQ(0, close(arena->second_fd));
+	arena->second_fd = dup(arena->victim_fd);
 	arena->first = ioas_alloc(&arena->vm.iommufd);
 	arena->second = ioas_alloc(&arena->vm.iommufd);
 }
@@ -1314,6 +1320,7 @@ static void settle_access_replaced(struct __test_metadata *_metadata, struct are
 	EXPECT_EQ(true, rc[0] == WON || rc[1] == WON);
 	EXPECT_EQ(1, first_gone + second_gone);
 	EXPECT_EQ(0, __mock_check_refs(iommufd, arena->buf, buf_size(), 1));
+	ASSERT_EQ(0, close(arena->second_fd));
 	ASSERT_EQ(0, close(arena->victim_fd));
 	iommufd_destroy(iommufd, first_gone ? arena->second : arena->first);
 }
