@@ -32,6 +32,8 @@ source "$ROOT/runner/guest.bash"
 source "$ROOT/runner/ref.bash"
 # shellcheck source=runner/bare.bash
 source "$ROOT/runner/bare.bash"
+# shellcheck source=runner/device.bash
+source "$ROOT/runner/device.bash"
 # shellcheck source=runner/plan.bash
 source "$ROOT/runner/plan.bash"
 # shellcheck source=runner/options.bash
@@ -58,9 +60,9 @@ source "$ROOT/runner/verdict.bash"
 main() {
 	tables_read
 	options_read "$@"
-	cache_open
+	[[ -n $OPT_PROGRAMS ]] || cache_open	# else nothing is fetched, and nothing is built
 	[[ -z $OPT_CLEAN_CACHE ]] || { cache_clean; exit 0; }
-	cache_use
+	[[ -n $OPT_PROGRAMS ]] || cache_use
 	WORK=$(mktemp -d "${TMPDIR:-/tmp}/nit.XXXXXX") ||
 		die "cannot make a temporary directory in ${TMPDIR:-/tmp}" "TMPDIR chooses another place"
 	[[ $OPT_ACTION =~ ^(merge|durations|compare)$ ]] || set_up
@@ -81,9 +83,21 @@ main() {
 }
 
 set_up() {
+	[[ $OPT_TARGET != host || $OPT_ACTION != run ]] || device_check "${OPT_DEVICES[@]}"
+	host_need jq=jq
+	if [[ -n $OPT_PROGRAMS ]]; then
+		programs_take "$OPT_PROGRAMS"
+	else
+		set_up_cached
+	fi
+	[[ $OPT_TARGET != host || $OPT_ACTION != run ]] || device_setup "${OPT_DEVICES[@]}"
+	[[ -z $OPT_PROGRAMS ]] || programs_have "$OPT_PROGRAMS" "${OPT_SUITES[@]}"
+}
+
+set_up_cached() {
 	local arch
 
-	host_need jq=jq setpriv=util-linux cpio=cpio flock=util-linux
+	host_need setpriv=util-linux cpio=cpio flock=util-linux
 	kernel_find "$OPT_KERNEL" "${OPT_ARCHES[@]}"
 	[[ $OPT_ACTION != patched ]] || return 0	# the rest happens where it is applied
 	for arch in "${OPT_ARCHES[@]}"; do

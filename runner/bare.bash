@@ -24,7 +24,7 @@ bare_run() {
 
 	for suite in "${!BARE_MACHINES[@]}"; do
 		[[ " ${BARE_MACHINES[$suite]} " != *" $1 "* ]] ||
-			NIT_TARGET=bare NIT_BOARD=$1 NIT_QEMU=${QEMU[${BARE_ARCH[$suite]}]} \
+			NIT_IOMMUFD=reference NIT_TARGET=bare NIT_BOARD=$1 NIT_QEMU=${QEMU[${BARE_ARCH[$suite]}]} \
 				programs_run "qemu-$QEMU_VERSION" "$@"
 	done
 }

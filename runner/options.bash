@@ -19,7 +19,9 @@ usage() {
 	                      what nobody initialised is filled with a pattern
 
 	Which tests
-	  --target T          what carries the tests: guest (default), ref, bare
+	  --target T          what carries the tests: guest (default), ref, bare, host
+	  --device BDF[,BDF]  --target host: the devices of this machine that are used, bound to vfio-pci
+	  --programs DIR      --target host: test programs that --build-programs made; needs no compiler
 	  --suite S[,T]       suites: $(suites_all | xargs)
 	  --test GLOB         only tests whose name, or a run of whole parts of it, matches
 	  --fault NAME        plant this bug in the reference (--target ref)
@@ -68,10 +70,12 @@ SUITES_DIR=${NIT_SUITES:-$ROOT/suites}
 
 readonly TIMEOUT=1200
 readonly STRESS_SECONDS=10
-readonly TARGETS="guest ref bare"
+readonly TARGETS="guest ref bare host"
+readonly DEVICES_MOST=8	# TARGET_DEVICES of harness/target
 
 # What runs where no --suite says otherwise
-declare -rA SUITES_OF=([guest]="uapi" [ref]="intel amd arm" [bare]="arm" [faults]="uapi intel amd arm")
+declare -rA SUITES_OF=([guest]="uapi" [ref]="intel amd arm" [bare]="arm" [faults]="uapi intel amd arm"
+	[host]="intel amd arm")	# of the host: that of its vendor
 readonly NIT_VERSION=0.1
 
 suites_all() {
@@ -87,7 +91,7 @@ options_default() {
 	OPT_TEST='*' OPT_FAULT='' OPT_REPEAT=1 OPT_SEED=0x5eed1234 OPT_TIMEOUT='' OPT_JOBS=$(nproc)
 	OPT_RESULTS='' OPT_DESTDIR='' OPT_MUTANTS='' OPT_PATCH='' OPT_SHARD='' OPT_MERGE=() OPT_TARGET=''
 	OPT_BENCH='' OPT_SAVE_BASELINE='' OPT_BASELINES='' OPT_BASELINE='' OPT_COMPARE=()
-	OPT_STRESS='' OPT_DURATION=''
+	OPT_STRESS='' OPT_DURATION='' OPT_DEVICES=() OPT_PROGRAMS='' OPT_SUITES_DEFAULT=''
 	OPT_ARCHES=("$HOST_ARCH")
 	OPT_SUITES=()
 }
@@ -112,7 +116,7 @@ options_read() {
 		--kernel | --patch | --arch | --sanitize | --target | --suite | --test | --fault | --repeat | --seed | \
 			--timeout | --jobs | --results | --install-kselftest | --build-programs | --mutants | \
 			--shard | --merge | --durations | --duration | --save-baseline | --baseline | \
-			--baselines | --compare)
+			--baselines | --compare | --device | --programs)
 			if [[ -z $has_value ]]; then
 				(($#)) || die "$option needs a value" "./run.sh --help shows which"
 				value=$1
@@ -149,6 +153,7 @@ options_agree() {
 		OPT_TARGET=ref OPT_JOBS=1
 		((OPT_REPEAT > 1)) || OPT_REPEAT=4	# blocks, apart in time: they tell noise from change
 	fi
+	options_host
 	options_stress
 	OPT_TARGET=${OPT_TARGET:-guest}
 	[[ $OPT_ACTION != faults || -z $OPT_FAULT ]] || die "--faults plants every fault: drop --fault"
@@ -158,16 +163,36 @@ options_agree() {
 	[[ -z $OPT_PATCH ]] || OPT_ACTION=patched
 	[[ $OPT_ACTION != mutants || ($OPT_TARGET == guest && -z ${OPT_SUITES[*]} && $OPT_TEST == '*') ]] ||
 		die "--mutants chooses the suites by what a patch touches: drop --target, --suite, --test"
-	if [[ $OPT_TARGET == ref || $OPT_TARGET == bare ]]; then
+	if [[ $OPT_TARGET != guest ]]; then
 		[[ -z $OPT_DEBUG$OPT_COVERAGE ]] ||
-			die "--target $OPT_TARGET has no kernel: --debug and --coverage need --target guest"
+			die "--target $OPT_TARGET builds no kernel: --debug and --coverage need --target guest"
 		[[ ${OPT_ARCHES[*]} == "$HOST_ARCH" ]] ||
 			die "--target $OPT_TARGET runs on the host's architecture, $HOST_ARCH" "drop --arch"
 	fi
 	what=$OPT_TARGET
 	[[ $OPT_ACTION != faults ]] || what=faults
-	((${#OPT_SUITES[@]})) || read -ra OPT_SUITES <<<"${SUITES_OF[$what]}"
+	((${#OPT_SUITES[@]})) || { OPT_SUITES_DEFAULT=1; read -ra OPT_SUITES <<<"${SUITES_OF[$what]}"; }
 	OPT_TIMEOUT=${OPT_TIMEOUT:-$TIMEOUT}
+}
+
+# On the machine itself: one program at a time has the devices.
+options_host() {
+	local suite
+
+	if [[ $OPT_TARGET != host ]]; then
+		[[ -z ${OPT_DEVICES[*]-} ]] || die "--device goes with --target host"
+		[[ -z $OPT_PROGRAMS ]] || die "--programs goes with --target host"
+		return
+	fi
+	[[ -z $OPT_FAULT && $OPT_ACTION != faults ]] ||
+		die "--fault plants a bug in the reference, which --target host does without"
+	[[ -z $OPT_STRESS ]] || die "--stress does not run on --target host yet"
+	[[ ! -f $OPT_KERNEL ]] || die "--target host tests the running kernel: drop --kernel" \
+		"or name a source tree, whose headers the test programs are then compiled with"
+	for suite in "${OPT_SUITES[@]}"; do
+		[[ " $HOST_SUITES " == *" $suite "* ]] || die "--target host does not run $suite, but: $HOST_SUITES"
+	done
+	OPT_JOBS=1
 }
 
 # A stress test may wait for its control up to four times as long; a guest has all of a suite's.
@@ -228,6 +253,11 @@ option_value() {
 	--test) OPT_TEST=$value ;;
 	--fault) OPT_FAULT=$value ;;
 	--sanitize) OPT_SANITIZE=$value ;;
+	--device) option_devices "$value" ;;
+	--programs)
+		[[ -d $value ]] || die "--programs $value: no such directory" "expected one of --build-programs"
+		OPT_PROGRAMS=$value
+		;;
 	--repeat) option_number OPT_REPEAT "$option" "$value" 1 1000 ;;
 	--timeout) option_number OPT_TIMEOUT "$option" "$value" 1 1000000 ;;
 	--duration) option_number OPT_DURATION "$option" "$value" 1 1000000 ;;
@@ -284,6 +314,21 @@ option_words() {
 		seen+="$word "
 	done
 	((${#words[@]})) || die "$2: the value is empty" "expected one of: $4"
+}
+
+# option_devices BDF[,BDF]: adds to OPT_DEVICES, spelled as sysfs has them; doubles count once
+option_devices() {
+	local bdf
+
+	for bdf in ${1//,/ }; do
+		bdf=${bdf,,}
+		[[ $bdf =~ ^([0-9a-f]{4,6}:)?[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$ ]] ||
+			die "--device $bdf: not a PCI address" "for instance --device 0000:3b:00.0; lspci -D shows them"
+		[[ -n ${BASH_REMATCH[1]} ]] || bdf=0000:$bdf
+		[[ " ${OPT_DEVICES[*]} " == *" $bdf "* ]] || OPT_DEVICES+=("$bdf")
+	done
+	((${#OPT_DEVICES[@]})) || die "--device: the value is empty" "for instance --device 0000:3b:00.0"
+	((${#OPT_DEVICES[@]} <= DEVICES_MOST)) || die "--device: more than $DEVICES_MOST devices"
 }
 
 option_number() {

@@ -52,6 +52,8 @@ plan_machines() {
 		machines_for "$1" "$2"
 	elif [[ $OPT_TARGET == bare ]]; then
 		echo "${BARE_MACHINES[$1]-}"
+	elif [[ $OPT_TARGET == host ]]; then
+		echo "$HOST_MACHINE"
 	elif ref_runs "$1"; then
 		echo "$REF_MACHINE"
 	fi

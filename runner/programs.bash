@@ -32,6 +32,25 @@ programs_build() {
 	PROGRAMS[$arch]=$WORK/programs/$arch
 }
 
+# programs_take DIR: those that --build-programs made, for this machine
+programs_take() {
+	programs_have "$1" nit-device
+	NIT_DEVICE='' "$1/nit-device" 2>/dev/null
+	(($? == 2)) || die "--programs $1: its programs do not run here" "were they made for $HOST_ARCH?"
+	PROGRAMS[$HOST_ARCH]=$(realpath "$1")
+}
+
+# programs_have DIR NAME...: programs, or suites
+programs_have() {
+	local dir=$1 name
+
+	shift
+	for name; do
+		[[ -x $dir/$name ]] || die "--programs $dir: no $name in it" \
+			"where there is a compiler: ./run.sh --target $OPT_TARGET --build-programs DIR"
+	done
+}
+
 # The kernel's own selftest links with libcap; Debian has no cross package of that.
 programs_need_upstream() {
 	[[ $1 == "$HOST_ARCH" ]] ||
@@ -45,7 +64,7 @@ programs_copy() {
 	local arch=$1 from=$2 to=$3 file strip
 
 	strip=$(host_cross "$arch")strip
-	for file in "$SUITES_DIR"/*/*.c "$SUITES_DIR"/{init,nit-hw}.c; do
+	for file in "$SUITES_DIR"/*/*.c "$SUITES_DIR"/{init,nit-hw,nit-device}.c; do
 		file=${file#"$SUITES_DIR/"}
 		file=${file%.c}
 		[[ -e $from/$file ]] || continue

@@ -37,7 +37,7 @@ sources := $(foreach m,$(modules),$(wildcard $(ROOT)/harness/$(m)/*.c))
 objects := $(patsubst $(ROOT)/%.c,%.o,$(sources))
 programs := $(foreach s,$(SUITES),$(patsubst $(SUITES_DIR)/%.c,$(TREE)/bin/%,$(wildcard $(SUITES_DIR)/$(s)/*.c)))
 
-all: $(programs) $(TREE)/bin/init $(TREE)/bin/nit-hw
+all: $(programs) $(TREE)/bin/init $(TREE)/bin/nit-hw $(TREE)/bin/nit-device
 
 $(TREE)/bin/init: $(ROOT)/guests/init/init.c
 	@mkdir -p $(@D)
@@ -45,6 +45,11 @@ $(TREE)/bin/init: $(ROOT)/guests/init/init.c
 
 # The server of reference hardware, which runs beside QEMU
 $(TREE)/bin/nit-hw: harness/vfio_user/main/nit-hw.o libnit.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $< libnit.a
+
+# Says what the devices of this machine can do, for --target host
+$(TREE)/bin/nit-device: harness/target/main/nit-device.o libnit.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $< libnit.a
 
@@ -83,5 +88,5 @@ flags: FORCE
 
 .PHONY: all FORCE
 .SECONDARY:
--include harness/vfio_user/main/nit-hw.d
+-include harness/vfio_user/main/nit-hw.d harness/target/main/nit-device.d
 -include $(objects:.o=.d) $(load:.o=.d) $(programs:$(TREE)/bin/%=$(TREE)/suites/%.d) $(TREE)/bin/init.d

@@ -14,16 +14,17 @@ ref_runs() {
 
 # ref_run MACHINE REPEAT TESTS DIR BOOT: TESTS has lines "suite<TAB>program<TAB>test"
 ref_run() {
-	programs_run reference "$@"
+	NIT_IOMMUFD=reference programs_run reference "$@"
 }
 
-# programs_run RELEASE MACHINE REPEAT TESTS DIR BOOT: RELEASE: what is tested, for deviations.tsv
+# programs_run RELEASE MACHINE REPEAT TESTS DIR BOOT: RELEASE: what is tested, for deviations.tsv. What it
+# is tested on is in NIT_IOMMUFD and NIT_TARGET.
 programs_run() {
 	local release=$1 tests=$4 raw=$5/raw/$2.$3.$(($6 + 1)).log suite program names
 
 	{
 		printf '%s boot arch=%s\n%s boot release=%s\n' \
-			"$EPOCHREALTIME" "$HOST_ARCH" "$EPOCHREALTIME" "$release"
+			"$EPOCHREALTIME" "$(uname -m)" "$EPOCHREALTIME" "$release"
 		while IFS=$'\t' read -r suite program; do
 			mapfile -t names < <(ref_arguments "$suite" "$program" "$tests")
 			ref_program "$suite.$program" "${PROGRAMS[$HOST_ARCH]}/$suite/$program" \
@@ -41,11 +42,12 @@ ref_arguments() {
 
 # ref_program NAME FILE ARG...: what a program says and how it ends, as lines of the port
 ref_program() {
-	local name=$1 line pid status=0
+	local name=$1 line pid status=0 since
 
 	shift
+	read -r since _ </proc/uptime
 	printf '%s begin %s\n' "$EPOCHREALTIME" "$name"
-	exec {PORT}< <(NIT_IOMMUFD=reference NIT_SEED=$OPT_SEED NIT_FAULT=$OPT_FAULT \
+	exec {PORT}< <(NIT_SEED=$OPT_SEED NIT_FAULT=$OPT_FAULT \
 		NIT_TEST_TIMEOUT=${NIT_TEST_TIMEOUT:-$REF_TEST_SECONDS} \
 		exec timeout -k 1 "$OPT_TIMEOUT" "$@" </dev/null 2>&1)
 	pid=$!
@@ -54,5 +56,6 @@ ref_program() {
 	done <&"$PORT"
 	exec {PORT}<&-
 	wait "$pid" || status=$?
+	[[ $OPT_TARGET != host ]] || host_splats "$since"
 	printf '%s end %s %s\n' "$EPOCHREALTIME" "$name" "$status"
 }

@@ -36,6 +36,8 @@ def replay($environment):
 	+ " --suite \(.suite | shell)"
 	+ (if .test != "outside_tests" then " --test \("\(.program).\(.test)" | @sh)"
 		elif .program != "boot" then " --test \(.program | @sh)" else "" end)
+	+ ($environment.options.device // "" | if . == "" then "" else " --device " + shell end)
+	+ ($environment.programs // "" | if . == "" then "" else " --programs " + shell end)
 	+ (if $environment.seed then " --seed \($environment.seed | tostring | shell)" else "" end)
 	+ ($environment.options.kernel // "" | if . == "" then "" else " --kernel " + shell end)
 	+ (if $environment.options.debug == true then " --debug" else "" end)

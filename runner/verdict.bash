@@ -48,11 +48,14 @@ verdict_environment() {
 		--arg cpu "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" \
 		--arg host "$(uname -sr)" --argjson cpus "$(nproc)" --arg target "$OPT_TARGET" \
 		--argjson seconds $((SECONDS - RUN_STARTED)) --arg debug "$OPT_DEBUG" --arg fault "$OPT_FAULT" \
-		--arg patch "${MUTANT_PATCH-}" --arg duration "$OPT_DURATION" --arg stress "$OPT_STRESS" \
-		--argjson boot_ms "$(verdict_boot_ms)" \
+		--arg devices "$DEVICES" --arg device "$(device_list "${OPT_DEVICES[@]}")" \
+		--arg programs "$OPT_PROGRAMS" --arg patch "${MUTANT_PATCH-}" \
+		--arg duration "$OPT_DURATION" --arg stress "$OPT_STRESS" --argjson boot_ms "$(verdict_boot_ms)" \
 		'{ nit: $nit, $version, $date, $seed, $command, $target, seconds: $seconds,
-		   options: { kernel: $kernel, debug: ($debug != ""), $fault, $patch, $duration,
-			stress: ($stress != "") },
+		   options: { kernel: $kernel, debug: ($debug != ""), $fault, $patch, $duration, $device,
+			stress: ($stress != "") }, $programs,
+		   devices: [$devices | split("\n")[] | split("\t") | { bdf: .[0], iommu: .[1], vendor: .[2],
+			driver: .[3], has: (.[4] | split(",") - ["-"]) }],
 		   kernels: add, accel: (add | map_values(.accel)), $qemu, $hardware, $boot_ms,
 		   host: { cpu: $cpu, cpus: $cpus, os: $host } }'
 }

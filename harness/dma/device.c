@@ -21,7 +21,7 @@ unsigned int dma_driver_rank(const struct dma_driver *driver)
 {
 	unsigned int i = 0;
 
-	while (drivers[i] != driver)
+	while (i < sizeof(drivers) / sizeof(*drivers) && drivers[i] != driver)
 		i++;
 	return i;
 }

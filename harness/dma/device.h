@@ -67,7 +67,7 @@ struct dma_device {
 
 /** dma_driver_of() - The driver for a device with this id, NULL: there is none */
 const struct dma_driver *dma_driver_of(const struct pci_id *id);
-/** dma_driver_rank() - Where a machine has several kinds, tests use the lowest rank */
+/** dma_driver_rank() - Where there are several kinds, tests use the lowest; of NULL: the highest */
 unsigned int dma_driver_rank(const struct dma_driver *driver);
 
 /** dma_open() - @vfio must stay until dma_close(); -ENODEV: no driver for it */

@@ -60,7 +60,7 @@ FIXTURE_SETUP(stress)
 	self->ref = (struct ref_world){
 		.vendor = STRESS_VENDOR, .free = variant->free, .seed = prng_seed(),
 		.config = {
-			.iommus = variant->iommus,
+			.iommus = variant->iommus, .devices = WORLD_DEVICES,
 			.needs = (variant->ats ? TARGET_ATS : 0) |
 				(variant->pasids ? TARGET_PASID : 0) |
 				(variant->plain ? 0 : TARGET_NEST) |

@@ -24,6 +24,12 @@
 		SKIP(return, "%s", needs_lacking); \
 } while (0)
 
+/** NEEDS_DEVICES() - This test cannot do without @_count devices */
+#define NEEDS_DEVICES(_target, _count) do { \
+	if ((_target)->device_count < (_count)) \
+		SKIP(return, "%s", TARGET_FEWER_DEVICES); \
+} while (0)
+
 /** target_needs() - What a device with or without ATC and PASID needs */
 static inline unsigned int target_needs(bool ats, uint32_t pasid)
 {

@@ -237,7 +237,7 @@ int bare_open(struct target *target, const char *vendor, const struct target_con
 
 	*target = (struct target){ .ops = &bare_ops, .priv = bare };
 	/* Stock QEMU nests on Arm only: neither ECAP.NEST nor a DTE with GV does anything. */
-	target->has = strcmp(vendor, "arm") ? 0 : TARGET_NEST;
+	target->has = TARGET_DMA | (strcmp(vendor, "arm") ? 0 : TARGET_NEST);
 	if (!bare)
 		return -ENOMEM;
 	bare->machine.ram_fd = bare->machine.qtest.socket = bare->machine.qtest.log = -1;

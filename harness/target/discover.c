@@ -32,7 +32,7 @@ static bool look_at(struct found *found, const char *bdf, const char *named)
 		return false;
 	found->driver = dma_driver_of(&id);
 	snprintf(found->bdf, sizeof(found->bdf), "%s", bdf);
-	return found->driver && (named || !pci_give_to_vfio(bdf));
+	return named || (found->driver && !pci_give_to_vfio(bdf));
 }
 
 /* Stable: by driver, then as they came, which is by BDF */
@@ -47,15 +47,20 @@ static void insert(struct found *all, unsigned int count, const struct found *fo
 	all[at] = *found;
 }
 
+static const char *named_devices(void)
+{
+	const char *named = getenv("NIT_DEVICE");
+
+	return named && *named ? named : NULL;
+}
+
 unsigned int discover(struct found *found, unsigned int max)
 {
 	static char bdfs[PCI_DEVICES][PCI_BDF_SIZE];
-	const char *named = getenv("NIT_DEVICE");
+	const char *named = named_devices();
 	unsigned int count = pci_devices(bdfs, PCI_DEVICES), n = 0;
 	struct found one;
 
-	if (named && !*named)
-		named = NULL;
 	for (unsigned int i = 0; i < count && n < max; i++)
 		if (look_at(&one, bdfs[i], named))
 			insert(found, n++, &one);
@@ -64,7 +69,8 @@ unsigned int discover(struct found *found, unsigned int max)
 
 static unsigned int of_driver(const struct dma_driver *driver)
 {
-	return (driver->dma_start ? TARGET_HELD : 0) |
+	return !driver ? 0 : TARGET_DMA |
+	       (driver->dma_start ? TARGET_HELD : 0) |
 	       (driver->dma ? TARGET_READ | TARGET_ATOMIC : 0);
 }
 
@@ -73,14 +79,30 @@ static unsigned int of_arm(const struct iommu_hw_info_arm_smmuv3 *info)
 	return smmu_get(SMMU_IDR0_STALL_MODEL, info->idr[0]) == STALL_NEVER ? 0 : TARGET_STALL;
 }
 
-static uint32_t hw_info_type(const char *vendor)
+static const char *vendor_of(uint32_t type)
 {
-	return !strcmp(vendor, "intel") ? IOMMU_HW_INFO_TYPE_INTEL_VTD :
-	       !strcmp(vendor, "amd") ? IOMMU_HW_INFO_TYPE_AMD : IOMMU_HW_INFO_TYPE_ARM_SMMUV3;
+	return type == IOMMU_HW_INFO_TYPE_INTEL_VTD ? "intel" :
+	       type == IOMMU_HW_INFO_TYPE_AMD ? "amd" :
+	       type == IOMMU_HW_INFO_TYPE_ARM_SMMUV3 ? "arm" : NULL;
 }
 
-static int of_iommu(struct found *found, const char *vendor, struct iommufd *iommufd,
-		    uint32_t dev_id)
+/*
+ * Whether a kernel nests on an IOMMU depends on more than the hardware: its command line, errata,
+ * what firmware says of coherence. So try; what goes wrong otherwise is for the tests to say.
+ */
+static bool is_nesting(struct iommufd *iommufd, uint32_t dev_id, uint32_t type)
+{
+	uint32_t ioas, parent, viommu;
+	int rc = __ioas_alloc(iommufd, &ioas);
+
+	rc = rc ?: __hwpt_alloc(iommufd, dev_id, ioas, IOMMU_HWPT_ALLOC_NEST_PARENT, &parent);
+	if (!rc && type == IOMMU_HW_INFO_TYPE_ARM_SMMUV3)
+		rc = __viommu_alloc(iommufd, dev_id, parent, IOMMU_VIOMMU_TYPE_ARM_SMMUV3, NULL, 0,
+				    &viommu);
+	return rc != -EOPNOTSUPP;
+}
+
+static int of_iommu(struct found *found, struct iommufd *iommufd, uint32_t dev_id)
 {
 	union {
 		struct iommu_hw_info_arm_smmuv3 arm;
@@ -93,18 +115,18 @@ static int of_iommu(struct found *found, const char *vendor, struct iommufd *iom
 
 	if (rc)
 		return rc;
-	if (type != hw_info_type(vendor))
-		return -ENXIO;
+	found->vendor = vendor_of(type);
 	if (!(capabilities & IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED) &&
 	    pci_has_extended(found->bdf, PCIE_ECAP_ATS))
 		found->has |= TARGET_ATS;
-	if (found->has & TARGET_ATS && found->driver->page_request &&
+	if (found->has & TARGET_ATS && found->driver && found->driver->page_request &&
 	    pci_has_extended(found->bdf, PCIE_ECAP_PRI))
 		found->has |= TARGET_PRI;
 	if (pasid)
 		found->has |= TARGET_PASID;
-	/* Where it does not, making a nest parent or a nested table says so. */
-	found->has |= TARGET_NEST;
+	/* A guest's machine was made for the tests: if it does not nest they fail, not skip. */
+	if (!named_devices() || is_nesting(iommufd, dev_id, type))
+		found->has |= TARGET_NEST;
 	if (capabilities & IOMMU_HW_CAP_DIRTY_TRACKING)
 		found->has |= TARGET_DIRTY;
 	/* Linux's SMMUv3 driver turns PRI on in no device, and denies what comes all the same. */
@@ -113,7 +135,7 @@ static int of_iommu(struct found *found, const char *vendor, struct iommufd *iom
 	return 0;
 }
 
-int discover_abilities(struct found *found, const char *vendor)
+int discover_abilities(struct found *found)
 {
 	struct vfio_device vfio;
 	struct iommufd iommufd;
@@ -124,7 +146,7 @@ int discover_abilities(struct found *found, const char *vendor)
 	found->has = of_driver(found->driver);
 	rc = vfio_open(&vfio, found->bdf, iommufd.fd);
 	if (!rc) {
-		rc = of_iommu(found, vendor, &iommufd, vfio.dev_id);
+		rc = of_iommu(found, &iommufd, vfio.dev_id);
 		vfio_close(&vfio);
 	}
 	iommufd_close(&iommufd);

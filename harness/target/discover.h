@@ -9,31 +9,34 @@
 /**
  * struct found - a device
  * @iommu: its IOMMU's name in /sys/class/iommu
+ * @driver: who has it do DMA; NULL: nobody here knows how
+ * @vendor: of its IOMMU, as target_open() has it; NULL: none of those
  * @has: enum target_need
+ * @taken: the target has it already
  */
 struct found {
 	char bdf[PCI_BDF_SIZE];
 	char iommu[64];
 	const struct dma_driver *driver;
+	const char *vendor;
 	unsigned int has;
+	bool taken;
 };
 
 /**
- * discover() - Up to @max devices that vfio-pci drives and harness/dma has a driver for, the best
- * kind of them first
+ * discover() - Up to @max devices behind an IOMMU that tests may use, the best kind of them first
  *
- * With NIT_DEVICE in the environment those that it names; their driver is left alone. Else all
- * that are free or vfio-pci's: they are given to vfio-pci.
+ * With NIT_DEVICE in the environment those that it names; whoever drives them is left alone. Else
+ * all that harness/dma has a driver for, if they are free or vfio-pci's: that gets them.
  *
  * Return: how many
  */
 unsigned int discover(struct found *found, unsigned int max);
 
 /**
- * discover_abilities() - Fill in @found->has, by binding the device for a moment
- * @vendor: as target_open() has it
- * Return: 0; -ENXIO: the IOMMU is of another make; -errno
+ * discover_abilities() - Fill in @found->vendor and ->has, by binding the device for a moment
+ * Return: 0; what vfio_open() or GET_HW_INFO returned
  */
-int discover_abilities(struct found *found, const char *vendor);
+int discover_abilities(struct found *found);
 
 #endif

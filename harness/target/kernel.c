@@ -143,6 +143,9 @@ static struct kernel_device *device_of(struct target *target, struct iommufd *io
 	return NULL;
 }
 
+/* Of a device that nobody here knows how to have do DMA: it is attached, detached and reset. */
+static const struct dma_driver no_driver = { .name = "none" };
+
 static void release(struct kernel_device *device)
 {
 	if (device->owner < 0)
@@ -163,7 +166,10 @@ static int kernel_bind(struct target *target, struct iommufd *iommufd, unsigned 
 	if (rc)
 		return rc;
 	device->owner = iommufd->fd;
-	rc = dma_open(&device->dma, &device->vfio);
+	if (!dma_driver_of(&device->vfio.id))
+		device->dma = (struct dma_device){ .driver = &no_driver, .vfio = &device->vfio };
+	else
+		rc = dma_open(&device->dma, &device->vfio);
 	if (rc) {
 		release(device);
 		return rc;
@@ -213,7 +219,7 @@ static int kernel_reset(struct target *target, struct iommufd *iommufd, uint32_t
 /* A test that asks for what its target does not have is wrong, and must not go on. */
 static void refuse(const struct dma *dma)
 {
-	check_note("a device that only writes was asked for operation %d with PASID %#x", dma->op,
+	check_note("a device that cannot was asked for operation %d with PASID %#x", dma->op,
 		   dma->pasid);
 	abort();
 }
@@ -228,7 +234,8 @@ static enum dma_status kernel_dma(struct target *target, unsigned int number, un
 	if (device->driver->dma) {
 		status = device->driver->dma(device, engine, dma);
 	} else {
-		if (dma->pasid != DMA_NO_PASID || dma->address != DMA_PLAIN || dma->op == DMA_SWAP)
+		if (!device->driver->probe_write || dma->pasid != DMA_NO_PASID ||
+		    dma->address != DMA_PLAIN || dma->op == DMA_SWAP)
 			refuse(dma);
 		pthread_mutex_lock(&kernel->probe_lock);
 		status = dma_probe(device, &kernel->memory, dma);
@@ -408,15 +415,14 @@ static void add_device(struct target *target, struct found *found, unsigned int 
 		.pri = found->has & TARGET_PRI, .pasid = found->has & TARGET_PASID,
 	};
 	target->has &= found->has;
-	found->driver = NULL;	/* taken */
+	found->taken = true;
 }
 
-/* Device n behind IOMMU n % iommus, all of one kind where that goes */
-static int choose(struct target *target, struct found *found, unsigned int count,
-		  const struct target_config *config, const char *vendor)
+/* The first @wanted IOMMUs that there are devices behind; how many there were */
+static unsigned int find_iommus(const struct found *found, unsigned int count,
+				const char *iommus[TARGET_DEVICES], unsigned int wanted)
 {
-	const char *iommus[TARGET_DEVICES];
-	unsigned int wanted = config->iommus ?: 1, seen = 0;
+	unsigned int seen = 0;
 
 	for (unsigned int i = 0; i < count; i++) {
 		unsigned int n = 0;
@@ -426,27 +432,56 @@ static int choose(struct target *target, struct found *found, unsigned int count
 		if (n == seen && seen < wanted)
 			iommus[seen++] = found[i].iommu;
 	}
-	if (seen < wanted) {
+	return seen;
+}
+
+/* 0, or -errno with target->lacks where that is why */
+static int take(struct target *target, struct found *found, unsigned int iommu, const char *vendor)
+{
+	int rc = discover_abilities(found);
+
+	if (rc)
+		return rc;
+	if (!found->vendor || strcmp(found->vendor, vendor)) {
+		target->lacks = "the IOMMU here is of another make";
+		return -EOPNOTSUPP;
+	}
+	add_device(target, found, iommu);
+	return 0;
+}
+
+/*
+ * Device n behind IOMMU n % iommus, all of one kind where that goes. A second one that nobody asked
+ * for is welcome if it is as good as the first.
+ */
+static int choose(struct target *target, struct found *found, unsigned int count,
+		  const struct target_config *config, const char *vendor)
+{
+	unsigned int wanted = config->iommus ?: 1, devices = config->devices ?: 2, first = count;
+	const char *iommus[TARGET_DEVICES];
+
+	if (find_iommus(found, count, iommus, wanted) < wanted) {
 		target->lacks = "needs more IOMMUs than there are here";
 		return -EOPNOTSUPP;
 	}
-	for (unsigned int n = 0; n < (config->devices ?: 2); n++) {
+	for (unsigned int n = 0; n < devices; n++) {
+		bool asked_for = n < (config->devices ?: wanted);
 		unsigned int i = 0;
 		int rc;
 
-		while (i < count && (!found[i].driver ||
-				     strcmp(found[i].iommu, iommus[n % wanted])))
+		while (i < count && (found[i].taken || strcmp(found[i].iommu, iommus[n % wanted])))
 			i++;
+		if (!asked_for && (i == count || found[i].driver != found[first].driver))
+			break;
 		if (i == count) {
-			target->lacks = "needs more devices than there are here";
+			target->lacks = TARGET_FEWER_DEVICES;
 			return -EOPNOTSUPP;
 		}
-		rc = discover_abilities(&found[i], vendor);
-		if (rc == -ENXIO)
-			target->lacks = "the IOMMU here is of another make";
+		if (!n)
+			first = i;
+		rc = take(target, &found[i], n % wanted, vendor);
 		if (rc)
 			return rc;
-		add_device(target, &found[i], n % wanted);
 	}
 	return 0;
 }
@@ -458,7 +493,7 @@ static int find_machine(struct target *target, const char *vendor,
 	unsigned int count = discover(found, CANDIDATES);
 
 	if (!count)
-		target->lacks = "no device here that harness/dma can drive";
+		target->lacks = "no device here that tests may use";
 	else if (wants_other_hardware(config))
 		target->lacks = "needs hardware of the test's own making";
 	if (target->lacks)
@@ -481,7 +516,8 @@ int kernel_open(struct target *target, const char *vendor, const struct target_c
 	target->has = ~(TARGET_REFERENCE | TARGET_WAITING);
 	rc = reserve_memory(kernel) ?: find_machine(target, vendor, config);
 	if (!rc)
-		target->lacks = target_lacks(target, config->needs);
+		target->lacks = target_lacks(target, config->needs |
+					     (config->dma_optional ? 0 : TARGET_DMA));
 	if (!rc && target->lacks)
 		rc = -EOPNOTSUPP;
 	if (rc)

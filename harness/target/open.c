@@ -46,6 +46,7 @@ static const char * const lacking[] = {
 	"turns knobs of the reference hardware or hypervisor",
 	"the IOMMU here does not track dirty pages",
 	"the IOMMU here does not nest",
+	"no driver in harness/dma for a device here: its DMA is not seen",
 };
 
 const char *target_lacks(const struct target *target, unsigned int needs)

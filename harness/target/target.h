@@ -81,13 +81,17 @@ enum target_need {
 	TARGET_REFERENCE = 1 << 8,	/* ref_machine(), ref_endpoint(), ref_hyp(): its knobs */
 	TARGET_DIRTY = 1 << 9,		/* IOMMUs that track dirty pages */
 	TARGET_NEST = 1 << 10,		/* nested translation */
+	TARGET_DMA = 1 << 11,		/* DMA at all; every test needs it but for @dma_optional */
 };
 
 /**
  * struct target_config - the machine that a test wants. A running kernel's machine is what it is:
  * a test that wants another one skips.
  * @needs: enum target_need
- * @iommus, @devices: how many (0: 1 IOMMU, 2 devices); device n is behind IOMMU n % @iommus
+ * @dma_optional: without DMA (TARGET_DMA) these tests still have something to say: what they see of
+ *	translations they see by vmm/expect.h, which then leaves it out
+ * @iommus, @devices: how many (0: 1 IOMMU, 2 devices, of a running kernel's machine at least 1:
+ *	NEEDS_DEVICES()); device n is behind IOMMU n % @iommus
  * @no_ats, @no_pri, @no_pasid: what the devices lack
  * @ats_queue_depth, @atc_entries: of the devices; 0: 32 and 4096
  * @iommu: the vendor's configuration of its IOMMUs, or NULL
@@ -97,6 +101,7 @@ enum target_need {
  */
 struct target_config {
 	unsigned int needs;
+	bool dma_optional;
 	unsigned int iommus;
 	unsigned int devices;
 	bool no_ats;
@@ -139,6 +144,9 @@ struct target {
  * Return: 0; -EOPNOTSUPP with @target->lacks set: it cannot give that; -errno
  */
 int target_open(struct target *target, const char *vendor, const struct target_config *config);
+
+/* Why a test of more devices is skipped */
+#define TARGET_FEWER_DEVICES "needs more devices than there are here"
 
 /** target_lacks() - A constant that says what of @needs is not there; NULL: all is */
 const char *target_lacks(const struct target *target, unsigned int needs);

@@ -16,6 +16,8 @@
 #define BOARD_ENDPOINTS 6
 #define BOARD_TABLE 512		/* bytes of an ACPI table without its header */
 #define BOARD_ACCESSES 16
+/* Behind the last unit of a VT-d board, and left free: for a device that is not of nit-hw */
+#define BOARD_FOREIGN_SLOT 0x16
 
 /* The interrupt address range of a PC, and of the BARs of units */
 #define BOARD_PC_MSI_FIRST 0xfee00000ull

@@ -39,19 +39,26 @@ static bool settled(struct hw_iommu *iommu)
 	       iommu->ops->mmio_read(iommu, VTD_PQT_REG, 8);
 }
 
+static void put_scope(struct acpi_table *table, unsigned int type, unsigned int slot)
+{
+	acpi_put(table, 1, type);
+	acpi_put(table, 1, 8);
+	acpi_put(table, 4, 0);	/* reserved, enumeration id, start bus 0 */
+	acpi_put(table, 1, slot);
+	acpi_put(table, 1, 0);
+}
+
 static void put_scopes(struct acpi_table *table, const struct board *board, unsigned int unit)
 {
 	for (unsigned int i = 0; i < board->endpoint_count; i++) {
 		const struct board_endpoint *endpoint = &board->endpoints[i];
 
-		if (endpoint->unit != unit)
-			continue;
-		acpi_put(table, 1, endpoint->port ? SCOPE_BRIDGE : SCOPE_ENDPOINT);
-		acpi_put(table, 1, 8);
-		acpi_put(table, 4, 0);	/* reserved, enumeration id, start bus 0 */
-		acpi_put(table, 1, endpoint->slot);
-		acpi_put(table, 1, 0);
+		if (endpoint->unit == unit)
+			put_scope(table, endpoint->port ? SCOPE_BRIDGE : SCOPE_ENDPOINT,
+				  endpoint->slot);
 	}
+	if (unit == board->unit_count - 1)
+		put_scope(table, SCOPE_ENDPOINT, BOARD_FOREIGN_SLOT);
 }
 
 static void put_drhd(struct acpi_table *table, const struct board *board, unsigned int unit)

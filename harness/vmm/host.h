@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Fixture `host`: no guest. Two devices on page tables of the hypervisor's own, which translate the
- * IOVAs of an IOAS to the memory of its user; what a VMM without a virtual IOMMU has. Whoever
- * includes this defines HOST_VENDOR, as target_open() knows it.
+ * Fixture `host`: no guest. Two devices, or one, on page tables of the hypervisor's own, which
+ * translate the IOVAs of an IOAS to the memory of its user; what a VMM without a virtual IOMMU has.
+ * Whoever includes this defines HOST_VENDOR, as target_open() knows it.
  */
 #ifndef NIT_VMM_HOST_H
 #define NIT_VMM_HOST_H
@@ -17,7 +17,7 @@ FIXTURE(host)
 {
 	struct target target;
 	struct iommufd iommufd;
-	uint32_t dev[2];
+	uint32_t dev[2];	/* NEEDS_DEVICES() before the second is used */
 	uint32_t ioas;
 	bool ats;
 	uint8_t *memory;	/* stamped with its own addresses */
@@ -43,7 +43,7 @@ FIXTURE_SETUP(host)
 	self->ats = variant->ats;
 	TARGET_OPEN(target, HOST_VENDOR, &config);
 	ASSERT_EQ(0, target->ops->iommufd_open(target, &self->iommufd));
-	for (unsigned int i = 0; i < 2; i++)
+	for (unsigned int i = 0; i < target->device_count; i++)
 		ASSERT_EQ(0, target->ops->bind(target, &self->iommufd, i, &self->dev[i]));
 	self->ioas = ioas_alloc(&self->iommufd);
 	self->memory = target->ops->memory(target, MEMORY_SIZE);

@@ -121,6 +121,8 @@ int vm_add_device(struct vm *vm, unsigned int number, bool ats, struct vm_device
 
 	if (vm->device_count == VM_DEVICES)
 		return -ENOSPC;
+	if (number >= vm->target->device_count)
+		return -ENODEV;
 	*device = (struct vm_device){
 		.vm = vm, .number = number, .rid = virtual_rid(vm, number),
 		.ats = ats && vm->target->devices[number].ats,

@@ -158,7 +158,7 @@ int vm_open(struct vm *vm, struct target *target, const struct vm_vendor *vendor
 	    uint32_t parent_flags);
 void vm_close(struct vm *vm);
 
-/** vm_add_device() - Give the guest the target's device @number, attached to the parent */
+/** vm_add_device() - Give the guest the target's device @number, attached; -ENODEV: none */
 int vm_add_device(struct vm *vm, unsigned int number, bool ats, struct vm_device **device);
 
 /** vm_space_init() - An empty address space in the format that the vendor prefers */

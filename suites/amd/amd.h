@@ -36,6 +36,7 @@
  * has them.
  */
 #define ADD_DEVICE(_vm, _number, _ats, _device) do { \
+	NEEDS_DEVICES((_vm)->target, (_number) + 1); \
 	int add_rc = vm_add_device(_vm, _number, _ats, _device); \
 	if (add_rc == -EOPNOTSUPP && !((_vm)->target->has & TARGET_REFERENCE)) \
 		SKIP(return, "no nested page tables for AMD-Vi in this kernel"); \

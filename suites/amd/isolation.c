@@ -37,6 +37,7 @@ FIXTURE_SETUP(two_vms)
 {
 	struct target_config config = {
 		.iommus = variant->iommus, .needs = target_needs(variant->ats, variant->pasid),
+		.devices = 2,
 	};
 
 	self->vendor = vm_amd;

@@ -25,7 +25,9 @@ FIXTURE_VARIANT_ADD(parent, ats) { .ats = true };
 
 FIXTURE_SETUP(parent)
 {
-	const struct target_config config = { .needs = variant->ats ? TARGET_ATS : 0 };
+	const struct target_config config = {
+		.needs = variant->ats ? TARGET_ATS : 0, .dma_optional = true,
+	};
 	struct target *target = &self->target;
 
 	TARGET_OPEN(target, "amd", &config);
@@ -80,6 +82,7 @@ TEST_F(parent, translates_and_forgets)
 	uint8_t *memory = (uint8_t *)self->memory;
 
 	RULE("AMD-66");
+	NEEDS(&self->target, TARGET_DMA);
 	ASSERT_EQ(0, __ioas_map(&self->iommufd, self->ioas, memory, PAGE, IOVA, S2_RW));
 	EXPECT_EQ(0x1111, read_iova(self, variant->ats));
 	ASSERT_EQ(0, __ioas_unmap(&self->iommufd, self->ioas, IOVA, PAGE, NULL));

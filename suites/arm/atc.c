@@ -553,6 +553,7 @@ TEST_F(atc, invalidation_while_ats_is_off)
 /* ---- Two devices that share an address space ---- */
 
 #define ADD_SECOND(_second) do { \
+	NEEDS_DEVICES(&self->target, 2); \
 	ASSERT_EQ(0, vm_add_device(&self->vm, 1, true, &(_second))); \
 	ASSERT_EQ(0, vm_attach(_second, &self->space)); \
 } while (0)

@@ -23,7 +23,9 @@ FIXTURE(commands)
 FIXTURE_SETUP(commands)
 {
 	struct smmuv3_config smmu = smmuv3_config_full();
-	const struct target_config config = { .iommu = &smmu, .any_iommu = true };
+	const struct target_config config = {
+		.iommu = &smmu, .any_iommu = true, .dma_optional = true,
+	};
 
 	smmu.cmdq_log2 = SMALL_QUEUE;
 	smmu.ds = false;

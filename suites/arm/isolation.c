@@ -34,7 +34,7 @@ FIXTURE_VARIANT_ADD(two_vms, pasid_ats) { .pasid = 5, .ats = true };
 FIXTURE_SETUP(two_vms)
 {
 	const struct target_config config = {
-		.needs = target_needs(variant->ats, variant->pasid),
+		.needs = target_needs(variant->ats, variant->pasid), .devices = 2,
 	};
 
 	TARGET_OPEN(&self->target, "arm", &config);

@@ -48,6 +48,7 @@ TEST_F(host, pages_become_a_block)
 TEST_F(host, unmap_reaches_both_devices)
 {
 	RULE("NEST-01");
+	NEEDS_DEVICES(&self->target, 2);
 	IOAS_MAP(self->ioas, IOVA, 0, 1);
 	ATTACH(0, NO_PASID, self->ioas);
 	ATTACH(1, NO_PASID, self->ioas);
@@ -139,6 +140,7 @@ TEST_F(host, vmid_used_again)
 TEST_F(host, one_of_two_leaves)
 {
 	RULE("NEST-01");
+	NEEDS_DEVICES(&self->target, 2);
 	IOAS_MAP(self->ioas, IOVA, 0, 1);
 	ATTACH(0, NO_PASID, self->ioas);
 	ATTACH(1, NO_PASID, self->ioas);

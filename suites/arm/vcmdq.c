@@ -54,6 +54,7 @@ FIXTURE_SETUP(vcmdq)
 	struct smmuv3_config smmu = smmuv3_config_full();
 	const struct target_config config = {
 		.iommu = &smmu, .any_iommu = true, .needs = variant->ats ? TARGET_ATS : 0,
+		.devices = 2,
 	};
 
 	smmu.cmdqv = true;

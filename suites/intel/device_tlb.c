@@ -360,6 +360,7 @@ TEST_F(device_tlb, both_devices)
 	struct vm_device *second;
 
 	RULE("VTD-50");
+	NEEDS_DEVICES(&self->target, 2);
 	ASSERT_EQ(0, add_second(self, &second));
 	MAP(self->iova, self->page[0], PAGE);
 	REACHES(self->iova, self->page[0]);
@@ -379,6 +380,7 @@ TEST_F(device_tlb, one_of_two_never_answers)
 
 	RULE("NEST-07");
 	NEEDS(&self->target, TARGET_REFERENCE);
+	NEEDS_DEVICES(&self->target, 2);
 	ASSERT_EQ(0, add_second(self, &second));
 	MAP(self->iova, self->page[0], PAGE);
 	REACHES(self->iova, self->page[0]);

@@ -19,7 +19,7 @@ FIXTURE(hwpt)
 
 FIXTURE_SETUP(hwpt)
 {
-	TARGET_OPEN(&self->target, "intel", NULL);
+	TARGET_OPEN(&self->target, "intel", &(struct target_config){ .dma_optional = true });
 	VM_OPEN(&self->vm, &self->target, &vm_intel, 0);
 	ASSERT_EQ(0, vm_add_device(&self->vm, 0, true, &self->device));
 	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, DMA_NO_PASID));

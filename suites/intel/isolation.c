@@ -59,7 +59,7 @@ static void open_vm(struct __test_metadata *_metadata, FIXTURE_DATA(vms) *self, 
 
 FIXTURE_SETUP(vms)
 {
-	const struct target_config config = { .iommus = variant->iommus };
+	const struct target_config config = { .iommus = variant->iommus, .devices = VMS };
 
 	TARGET_OPEN(&self->target, "intel", &config);
 	for (unsigned int n = 0; n < VMS; n++)

@@ -28,7 +28,7 @@ FIXTURE_VARIANT_ADD(page_request, pasid) { .pasid = 0x1005 };
 
 FIXTURE_SETUP(page_request)
 {
-	TARGET_OPEN(&self->target, "intel", NULL);
+	TARGET_OPEN(&self->target, "intel", &(struct target_config){ .devices = 2 });
 	VM_OPEN(&self->vm, &self->target, &vm_intel, 0);
 	ASSERT_EQ(0, vmm_vtd_page_requests(&self->vm));
 	ASSERT_EQ(0, vm_add_device(&self->vm, 0, true, &self->device));

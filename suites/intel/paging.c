@@ -49,6 +49,7 @@ TEST_F(host, pages_become_a_large_one)
 TEST_F(host, both_devices)
 {
 	RULE("VTD-10");
+	NEEDS_DEVICES(&self->target, 2);
 	IOAS_MAP(self->ioas, IOVA, 0, 1);
 	for (unsigned int i = 0; i < 2; i++) {
 		ATTACH(i, NO_PASID, self->ioas);
@@ -63,6 +64,7 @@ TEST_F(host, both_devices)
 TEST_F(host, one_of_two_leaves)
 {
 	RULE("VTD-43");
+	NEEDS_DEVICES(&self->target, 2);
 	IOAS_MAP(self->ioas, IOVA, 0, 1);
 	for (unsigned int i = 0; i < 2; i++) {
 		ATTACH(i, NO_PASID, self->ioas);
