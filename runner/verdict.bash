@@ -39,7 +39,7 @@ verdict_environment() {
 	for arch in "${OPT_ARCHES[@]}"; do
 		jq -n --arg arch "$arch" --arg accel "${ACCEL[$arch]-}" \
 			--arg release "$(verdict_release "$arch")" \
-			--arg source "${KERNEL_ORIGIN_IMAGE:-$KERNEL_ORIGIN}" \
+			--arg source "$(verdict_source)" \
 			--arg config "${KERNEL[$arch.config]-}" \
 			'{ ($arch): { $release, $source, config_hash: $config, $accel } }'
 	done | jq -s --arg nit "$RUN_REVISION" --argjson hardware "$(verdict_hardware)" \
@@ -70,6 +70,15 @@ verdict_boot_ms() {
 		sed -n "s/^0 booted /$name\t/p" "$file" 2>/dev/null
 	done | jq -nR 'reduce (inputs / "\t") as [$name, $ms] ({}; .[$name] = ([.[$name], ($ms | tonumber)]
 		| map(values) | min))'
+}
+
+# verdict_source: where the kernel under test comes from
+verdict_source() {
+	if [[ $OPT_TARGET == host ]]; then
+		uname -v
+	else
+		printf '%s' "${KERNEL_ORIGIN_IMAGE:-$KERNEL_ORIGIN}"
+	fi
 }
 
 # verdict_release ARCH: what the booted kernel calls itself

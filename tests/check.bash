@@ -16,7 +16,7 @@ source "$ROOT/runner/host.bash"
 
 # They run side by side: first what takes longest, lest it end last and alone. One more than there are
 # CPUs, for guests and their runners also wait. By name only: debug, nested.
-readonly ALL="uapi ref served guest load runner unit faults stress bare bench lint results fuzz"
+readonly ALL="uapi ref served guest host load runner unit faults stress bare bench lint results fuzz"
 readonly SLOTS=$(($(nproc) + 1))
 
 # check_tap STATUS FILE: prints "passed failed skipped" of one TAP stream

@@ -7,6 +7,7 @@ set -uo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck source=tests/tap.bash
 source "$ROOT/tests/tap.bash"
+unset NIT_HEARD	# is between guests/init and this script
 OUT=/tmp/out
 mkdir -p "$OUT"
 
@@ -65,13 +66,12 @@ runs() {
 		{ jq -c '.environment.devices, (.tests[] | [.name, .outcome, .reason])' "$dir/results.json"; return 1; }
 }
 
-# What of the devices a run might change: who drives them, who is to, and what they may do
+# What of the machine's devices a run might change: who drives them, who is to, and whether they are on
 machine_state() {
 	local dir
 
 	for dir in /sys/bus/pci/devices/*; do
-		echo "${dir##*/} $(readlink "$dir/driver") $(<"$dir/driver_override") $(<"$dir/enable")" \
-			"$(od -An -tx2 -j 4 -N 2 "$dir/config")"
+		echo "${dir##*/} $(readlink "$dir/driver") $(<"$dir/driver_override") $(<"$dir/enable")"
 	done
 }
 
@@ -87,7 +87,6 @@ refusals() {
 		refuses 2 "no permission for /dev/iommu" --device "$ENDPOINT"
 }
 
-# all(JQ) of tests, and how many passed
 intel() {
 	local here='(.environment.devices | map([.bdf, .vendor, .driver])) == [["'$ENDPOINT'", "intel", "served"]]'
 	local replay='all(.tests[]; .replay | contains("--target host") and contains("--device '$ENDPOINT'"))'
