@@ -8,7 +8,7 @@ set -uo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # shellcheck source=tests/tap.bash
 source "$ROOT/tests/tap.bash"
-for part in say cache host table debian qemu kernel programs hardware firmware guest options; do
+for part in say cache host table debian qemu kernel load programs hardware firmware guest options; do
 	# shellcheck source=/dev/null
 	source "$ROOT/runner/$part.bash"
 done
@@ -42,10 +42,11 @@ root_tool() {
 root_make() {
 	local dir=$1 name
 
-	mkdir -p "$dir/usr" "$dir/src/tests/host" "$dir/src/suites"/{amd,arm,intel,uapi} "$dir/nit/bin"/{amd,arm,intel}
+	mkdir -p "$dir/usr" "$dir/src/tests/host" \
+		"$dir/src/suites"/{amd,arm,intel,uapi} "$dir/nit/bin"/{amd,arm,intel}
 	ln -s ../bin "$dir/usr/bin"
 	for name in $TOOLS; do
-		root_tool "$(command -v "$name")" "$dir" || return
+		root_tool "$(type -P "$name")" "$dir" || return
 	done
 	cp -r "$ROOT"/{run.sh,runner,guests,rules.tsv,deviations.tsv} "$dir/src/" &&
 		cp "$ROOT/tests/tap.bash" "$dir/src/tests/" && cp "$ROOT/tests/host/inside.bash" "$dir/src/tests/host/" &&
@@ -95,7 +96,7 @@ boot_tap() {
 		line=${lines[i]}
 		[[ $line =~ ^(not )?ok\ [0-9]+\ (.*)$ ]] || continue
 		tap_result "$([[ -z ${BASH_REMATCH[1]} ]]; echo $?)" "${BASH_REMATCH[2]}" \
-			"$(printf '%s\n' "${lines[@]:i + 1:40}" | sed '/^#/!,$d')"
+			"$(printf '%s\n' "${lines[@]:i + 1:40}" | sed '/^#/!Q')"
 	done
 }
 
