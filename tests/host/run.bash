@@ -49,7 +49,8 @@ root_make() {
 		root_tool "$(type -P "$name")" "$dir" || return
 	done
 	cp -r "$ROOT"/{run.sh,runner,guests,rules.tsv,deviations.tsv} "$dir/src/" &&
-		cp "$ROOT/tests/tap.bash" "$dir/src/tests/" && cp "$ROOT/tests/host/inside.bash" "$dir/src/tests/host/" &&
+		cp "$ROOT/tests/tap.bash" "$dir/src/tests/" &&
+		cp "$ROOT/tests/host/inside.bash" "$dir/src/tests/host/" &&
 		cp "${PROGRAMS[$ARCH_HERE]}/init" "$dir/init" || return
 	for name in $PROGRAMS_HERE; do
 		cp "${PROGRAMS[$ARCH_HERE]}/$name" "$dir/nit/bin/$name" || return
