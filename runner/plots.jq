@@ -8,10 +8,12 @@ include "figures";
 def parts: .name | split(".");
 
 measured[]
-| parts[0:2] as $program | parts[3:] as $test | .figures[]
+| parts[0:2] as $program | parts[3:] as $test
+| (.figures | map(select(.name | startswith("rate_")) | { (.name[5:]): .median }) | add // {}) as $rates
+| .figures[]
 | if .name == "latency" then
 	["latency", ($program | join(".")), ($test | join(".")), .least, .p25, .median, .p75, .p99 // .max]
-  elif .name | test("^every_[0-9]+$") then
-	["rate", ($program | join(".")), $test[0], .median / (.name | ltrimstr("every_") | tonumber), .median]
+  elif .name | startswith("dma_") and $rates[.[4:]] != null then
+	["rate", ($program | join(".")), $test[0], $rates[.name[4:]], .median]
   else empty end
 | @tsv

@@ -43,6 +43,16 @@ finds() {
 		grep -q '<h2 id="comparison">' "$OUT/$1/report.html" && grep -q '>RISE<' "$OUT/$1/report.html"
 }
 
+# DMA beside invalidations is plotted for each vendor: suites/bench and runner/plots.jq name the same figures.
+every_vendor_is_plotted() {
+	local vendor
+
+	jq -r -L "$ROOT/runner" -f "$ROOT/runner/plots.jq" "$OUT/first/results.json" >"$OUT/points" || return
+	for vendor in intel amd arm; do
+		(($(grep -cE "^rate	bench\.$vendor	" "$OUT/points") == 4)) || { cat "$OUT/points"; return 1; }
+	done
+}
+
 no_such_baseline() {
 	! bench none --baseline nothing --baselines "$OUT/none" && grep "no baseline 'nothing'" "$OUT/none.output" &&
 		[[ ! -e $OUT/none ]]
@@ -50,6 +60,7 @@ no_such_baseline() {
 
 tap_check first-run bench first
 tap_check second-run bench second
+tap_check every-vendor-is-plotted every_vendor_is_plotted
 tap_check no-count-changed no_count_changed
 tap_check cost-of-vtd-is-found finds cost.vtd-syncs-twice '^RISE  bench\.intel\..*\.syncs '
 tap_check cost-of-amdvi-is-found finds cost.amdvi-one-more-in-ten '^RISE  bench\.amd\..*\.commands '
