@@ -333,15 +333,16 @@ test_half_made() {
 
 # The tables of guests/, with a mistake in one
 test_tables() {
-	local tree=$OUT/tree machine
+	local tree=$OUT/tree machine line
 
 	mkdir "$tree"
 	cp -r "$ROOT"/{run.sh,runner,guests,suites} "$tree/"
 	machine=$tree/guests/machines/x86_64-mock.machine
 	sed -i 's/^memory/memroy/' "$machine"
+	line=$(grep -n '^memroy' "$machine" | cut -d : -f 1)
 	STATUS=0
 	"$tree/run.sh" --list >"$OUT/output" 2>&1 || STATUS=$?
-	expect table-unknown-key 2 "$machine:5: unknown key 'memroy'"
+	expect table-unknown-key 2 "$machine:$line: unknown key 'memroy'"
 	sed -i 's/^memroy = /memory /' "$machine"
 	STATUS=0
 	"$tree/run.sh" --list >"$OUT/output" 2>&1 || STATUS=$?
