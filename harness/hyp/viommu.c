@@ -246,7 +246,7 @@ int hyp_hw_queue_alloc(struct hyp_context *context, void *arg)
 	if (!cmd->length)
 		return -EINVAL;
 	if (cmd->nesting_parent_iova + cmd->length - 1 < cmd->nesting_parent_iova ||
-	    (cmd->nesting_parent_iova & (PAGE_SIZE - 1)) + cmd->length > -PAGE_SIZE)
+	    cmd->length > -PAGE_SIZE - (cmd->nesting_parent_iova & (PAGE_SIZE - 1)))
 		return -EOVERFLOW;
 	viommu = hyp_object_get(context, cmd->viommu_id, HYP_VIOMMU);
 	if (!viommu)
