@@ -9,6 +9,20 @@ def short:
 		| if $size >= 3 then (pow(10; $size - 3)) as $unit | . / $unit | round * $unit
 		  else (pow(10; 3 - $size)) as $scale | . * $scale | round / $scale end end;
 
+def scaled($steps):
+	. as $value | ([$steps[] | select(.[0] <= ($value | fabs))][0] // $steps[-1]) as $step
+	| "\($value / $step[0] | short) \($step[1])";
+
+# A value with its unit, as one would say it: 39580000 of "ns" reads 39.58 ms. "1" is no unit.
+def quantity($unit):
+	if . == null then ""
+	elif $unit == "ns" then scaled([[1e9, "s"], [1e6, "ms"], [1e3, "µs"], [1, "ns"]])
+	elif $unit == "B/s" then scaled([[1e9, "GB/s"], [1e6, "MB/s"], [1e3, "kB/s"], [1, "B/s"]])
+	elif $unit == "1" then "\(short)" else "\(short) \($unit | ltrimstr("1"))" end;
+
+# So many tests can be read one after the other
+def FEW: 24;
+
 # Of results.json: an object for each test that measured something, with its figures
 def measured:
 	[.tests[] | select(.figures != [])] | group_by([.machine, .name])

@@ -87,16 +87,23 @@ def coverage:
 
 # Of a count that was the same each time, once is enough; of too few samples there is no percentile.
 def figure_row:
-	(.name | id) + (if .least == .max then [(.median | short), "", "", ""]
-		else [.median, .p99, .p999, .max | short] end | map(number) | add)
-		+ (.unit | id) + (.samples | number) | row;
+	.unit as $unit
+	| (.name | id) + (if .least == .max then [(.median | quantity($unit)), "", "", ""]
+		else [.median, .p99, .p999, .max | quantity($unit)] end | map(number) | add)
+		+ (.samples | number) | row;
+
+def figures_table:
+	map(("<th colspan=\"6\">\("\(.name) [\(.machine)]" | text | gsub("[.]"; ".<wbr/>"))</th>" | row)
+		+ (.figures | map(figure_row) | add))
+	| table(["figure", "p50#", "p99#", "p99.9#", "max#", "samples#"]);
 
 def figures:
 	measured
 	| if . == [] then "" else
-		map(("<th colspan=\"7\">\("\(.name) [\(.machine)]" | text)</th>" | row)
-			+ (.figures | map(figure_row) | add))
-		| table(["figure", "p50#", "p99#", "p99.9#", "max#", "unit", "samples#"])
+		(if length > FEW then group_by([.machine, (.name | split(".")[0:2])])
+			| map((.[0] | "\(.name | split(".")[0:2] | join(".")) [\(.machine)]") as $program
+				| figures_table | fold($program | text)) | add
+		 else figures_table end)
 		| $plots + . | section("figures"; "Figures") end;
 
 def matrix($tsv; $id; $title; $columns):

@@ -112,23 +112,27 @@ def skipped:
 	[.tests[] | select(.outcome == "skip")] | groups(.reason)[]
 	| "\("SKIP" | yellow)  \(length)  \(.[0].reason)";
 
-# A count is the same each time, and so is what was measured once.
+# A count is the same each time, and so is what was measured once. It may be its own unit.
 def once: .least == .max;
-def unit_word: if .unit == "1" or .unit == .name then "" else " \(.unit | ltrimstr("1"))" end;
+def once_words: "\(.name) " + (.unit as $unit | .name as $name | .median
+	| quantity(if $unit == $name then "1" else $unit end));
 
 # Of a rate where it lies; of the rest the worst, too. Of too few samples there is no percentile.
 def time_words:
-	"\(.name | left(17))  p50 \(.median | short)"
-	+ if .unit | endswith("/s") then "  \(.least | short) to \(.max | short)"
+	.unit as $unit
+	| "\(.name | left(17))  p50 \(.median | quantity($unit))"
+	+ if .unit | endswith("/s") then "  \(.least | quantity($unit)) to \(.max | quantity($unit))"
 	  else ([["p99", .p99], ["p99.9", .p999], ["max", .max]] | map(select(.[1] != null)
-		| "  \(.[0]) \(.[1] | short)") | add) end
-	+ unit_word + "  (\(.samples) samples)";
+		| "  \(.[0]) \(.[1] | quantity($unit))") | add) end
+	+ "  (\(.samples) samples)";
 
 def figures:
-	measured[] | "\("FIGURES" | green)  \(.name)  [\(.machine)]",
-		([.figures[] | select(once) | "\(.name) \(.median | short)\(unit_word)"]
+	measured
+	| if length > FEW then "\("FIGURES" | green)  \(length) tests measured something: report.html, results.json"
+	  else .[] | "\("FIGURES" | green)  \(.name)  [\(.machine)]",
+		([.figures[] | select(once) | once_words]
 			| if . == [] then empty else "      " + join(", ") end),
-		(.figures[] | select(once | not) | "      " + time_words);
+		(.figures[] | select(once | not) | "      " + time_words) end;
 
 def unplanned:
 	[.tests[] | select((.planned | not) and .test != "outside_tests")]
