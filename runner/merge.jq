@@ -13,11 +13,19 @@ def same($what; value):
 	map(value) | unique
 	| if length > 1 then error("the runs differ in \($what): \(map(tojson) | join(", "))") else .[0] end;
 
-[inputs] as $runs
+# What is not in a guest is named after the machine that it ran on, where there are several.
+def with_hosts:
+	map(.environment.host.name) as $names
+	| if $names | unique | length == 1 then .
+	  else map(if .environment.target == "guest" then . else
+		(.environment.host.name // "unknown" | gsub("[^A-Za-z0-9-]"; "-")) as $name
+		| (.tests[], .programs[]).machine |= "\(.)-\($name)" end) end;
+
+[inputs] | with_hosts as $runs
 | ($runs | same("the revision of nit"; .environment.nit)) as $nit
 | ($runs | same("the seed"; .environment.seed)) as $seed
 | ($runs | same("the target"; .environment.target)) as $target
-| ($runs | same("their options"; .environment.options)) as $options
+| ($runs | same("their options"; .environment.options // {} | del(.device))) as $options
 | ([$runs[].environment.kernels // {} | to_entries[]] | group_by(.key)
    | map({ (.[0].key): same("the kernel"; .value) }) | add // {}) as $kernels
 | [$runs[].tests[]] as $tests

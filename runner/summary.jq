@@ -30,7 +30,7 @@ def header:
 	.environment as $e
 	| ([$e.kernels // {} | to_entries[] | .value.release // empty] | unique) as $releases
 	| "nit" + (if $releases == [] then "" else "  linux \($releases | join(", "))" end)
-	+ (if $e.qemu // "" != "" then "  qemu \($e.qemu)" else "" end)
+	+ (if ($e.qemu // "") != "" then "  qemu \($e.qemu)" else "" end)
 	+ (if $e.seed then "  seed \($e.seed)" else "" end);
 
 def rows:

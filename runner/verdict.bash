@@ -46,7 +46,8 @@ verdict_environment() {
 		--arg version "$NIT_VERSION" --arg seed "$OPT_SEED" --arg qemu "${QEMU_VERSION-}" \
 		--arg command "./run.sh $OPT_COMMAND" --arg date "$RUN_DATE" --arg kernel "$OPT_KERNEL" \
 		--arg cpu "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" \
-		--arg host "$(uname -sr)" --argjson cpus "$(nproc)" --arg target "$OPT_TARGET" \
+		--arg host "$(uname -sr)" --arg name "$(uname -n)" \
+		--argjson cpus "$(nproc)" --arg target "$OPT_TARGET" \
 		--argjson seconds $((SECONDS - RUN_STARTED)) --arg debug "$OPT_DEBUG" --arg fault "$OPT_FAULT" \
 		--arg devices "$DEVICES" --arg device "$(device_list "${OPT_DEVICES[@]}")" \
 		--arg programs "$OPT_PROGRAMS" --arg patch "${MUTANT_PATCH-}" \
@@ -57,7 +58,7 @@ verdict_environment() {
 		   devices: [$devices | split("\n")[] | split("\t") | { bdf: .[0], iommu: .[1], vendor: .[2],
 			driver: .[3], has: (.[4] | split(",") - ["-"]) }],
 		   kernels: add, accel: (add | map_values(.accel)), $qemu, $hardware, $boot_ms,
-		   host: { cpu: $cpu, cpus: $cpus, os: $host } }'
+		   host: { $name, cpu: $cpu, cpus: $cpus, os: $host } }'
 }
 
 # verdict_boot_ms: JSON, by machine: the least milliseconds from QEMU's start to the first word of init

@@ -298,6 +298,21 @@ run_as() {
 }
 
 # Two shards are one run; what does not fit together is said, and nothing is written.
+# The same tests on two machines stand side by side, each with its own figures.
+check_merge_machines() {
+	local name
+
+	for name in one two.example; do
+		mkdir -p "$OUT/$name" && jq --arg name "$name" \
+			'.environment.target = "ref" | .environment.host.name = $name' \
+			"$OUT/all-pass/results.json" >"$OUT/$name/results.json" || return
+	done
+	run_as "$OUT/machines" --merge "$OUT/one" "$OUT/two.example" &&
+		jq -e '(.tests | length) == 6 and ([.tests[].machine] | unique) ==
+			["x86_64-mock-one", "x86_64-mock-two-example"]' "$OUT/machines/results.json" &&
+		(($(grep -c "f.one.*\[x86_64-mock-" "$OUT/machines.said") == 2))
+}
+
 check_merge() {
 	local status=0
 
@@ -459,6 +474,7 @@ main() {
 	tap_check bare-run check_bare
 	tap_check awks-agree check_awks
 	tap_check merge check_merge
+	tap_check merge-machines check_merge_machines
 	tap_check shards check_shards
 	tap_check plots plots
 	tap_check percentiles check_percentiles
