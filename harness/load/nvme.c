@@ -18,18 +18,6 @@
 #define DRIVER "/sys/bus/pci/drivers/nvme/"
 #define READY_MS 60000
 
-static int write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), rc = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		rc = -errno;
-	close(fd);
-	return rc;
-}
-
 static int find(char *bdf)
 {
 	static char all[DEVICES][PCI_BDF_SIZE];
@@ -59,13 +47,13 @@ static int set_domain(const char *bdf, const char *domain)
 	int rc;
 
 	if (bound(bdf)) {
-		rc = write_text(DRIVER "unbind", bdf);
+		rc = pci_sysfs_write(DRIVER "unbind", bdf);
 		if (rc)
 			return rc;
 	}
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/iommu_group/type", bdf);
-	rc = write_text(path, domain);
-	return rc ?: write_text(DRIVER "bind", bdf);
+	rc = pci_sysfs_write(path, domain);
+	return rc ?: pci_sysfs_write(DRIVER "bind", bdf);
 }
 
 /* The first entry of @dir that is as @format says: two numbers, and nothing after them */
@@ -85,6 +73,22 @@ static bool entry(const char *dir, const char *format, char *name, size_t size)
 	if (stream)
 		closedir(stream);
 	return is;
+}
+
+/* Bytes, as the block layer has it of the controller (MDTS) */
+static unsigned int command_max(const char *name)
+{
+	char path[PATH_MAX];
+	unsigned int kib = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/block/%s/queue/max_hw_sectors_kb", name);
+	file = fopen(path, "re");
+	if (file && fscanf(file, "%u", &kib) != 1)
+		kib = 0;
+	if (file)
+		fclose(file);
+	return kib << 10;
 }
 
 /* The driver's probe goes on after "bind" has returned. */
@@ -111,6 +115,7 @@ static int files(struct nvme *nvme)
 	if (ioctl(fd, BLKGETSIZE64, &nvme->size) || ioctl(fd, BLKSSZGET, &nvme->sector))
 		nvme->size = 0;
 	close(fd);
+	nvme->command_max = command_max(name);
 	return nvme->size && !access(nvme->generic, F_OK) ? 0 : -EAGAIN;
 }
 

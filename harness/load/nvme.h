@@ -12,6 +12,7 @@
 /**
  * struct nvme - namespace 1 of a controller
  * @block, @generic: its device files; @size: bytes; @sector: bytes of a logical block
+ * @command_max: bytes that one command may transfer
  */
 struct nvme {
 	char bdf[PCI_BDF_SIZE];
@@ -19,6 +20,7 @@ struct nvme {
 	char generic[NVME_PATH];
 	uint64_t size;
 	unsigned int sector;
+	unsigned int command_max;
 };
 
 /**

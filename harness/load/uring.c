@@ -198,7 +198,7 @@ static int completed(struct generator *generator, const struct io_uring_cqe *cqe
 static int run(struct generator *generator)
 {
 	struct uring_load *load = generator->load;
-	uint64_t end = figure_now() + load->seconds * 1e9;
+	uint64_t began = figure_now(), end = began + load->seconds * 1e9;
 	struct __kernel_timespec stuck = { .tv_sec = STUCK_S };
 	struct io_uring_cqe *cqe;
 	int rc = 0;
@@ -214,6 +214,7 @@ static int run(struct generator *generator)
 			io_uring_cqe_seen(&generator->ring, cqe);
 		}
 	}
+	load->took_s = (figure_now() - began) / 1e9;
 	return rc;
 }
 

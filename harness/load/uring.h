@@ -25,7 +25,7 @@ enum uring_how { URING_FIXED, URING_FRESH, URING_PASSTHROUGH };
  * @depth: requests in flight; @block: bytes of each, a multiple of the device's sector
  * @seconds: how long new requests are begun
  * @meddle: NULL; a positive control: does harm before or after what was read is compared
- * @requests, @bytes: what was completed
+ * @requests, @bytes: what was completed, in @took_s: the last requests end after @seconds
  * @wrong: requests whose data were not those written last
  * @late: buffers that changed after the request that they were for had completed
  * @what: of the first of these, or of an error
@@ -40,6 +40,7 @@ struct uring_load {
 	void (*meddle)(const struct uring_load *load, void *buffer, bool compared);
 	uint64_t requests;
 	uint64_t bytes;
+	double took_s;
 	uint64_t wrong;
 	uint64_t late;
 	char what[160];

@@ -29,7 +29,7 @@ path_of(char *path, const char *bdf, const char *format, ...)
 	va_end(ap);
 }
 
-static int write_file(const char *path, const char *text)
+int pci_sysfs_write(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC), rc = 0;
 
@@ -149,8 +149,8 @@ int pci_give_to_vfio(const char *bdf)
 	if (!link_name(bdf, "driver", driver, sizeof(driver)))
 		return strcmp(driver, "vfio-pci") ? -EBUSY : 0;
 	path_of(path, bdf, "driver_override");
-	rc = write_file(path, "vfio-pci");
-	rc = rc ?: write_file("/sys/bus/pci/drivers_probe", bdf);
+	rc = pci_sysfs_write(path, "vfio-pci");
+	rc = rc ?: pci_sysfs_write("/sys/bus/pci/drivers_probe", bdf);
 	if (rc)
 		return rc;
 	return link_name(bdf, "driver", driver, sizeof(driver)) ? -ENODEV : 0;

@@ -23,6 +23,9 @@ unsigned int pci_devices(char (*bdf)[PCI_BDF_SIZE], unsigned int max);
 /** pci_identify() - 0 or -errno */
 int pci_identify(const char *bdf, struct pci_id *id);
 
+/** pci_sysfs_write() - Write @text to the file at @path; 0 or -errno, the kernel's reason */
+int pci_sysfs_write(const char *path, const char *text);
+
 /** pci_rid() - Bus, device and function of "0000:00:02.0" as a requester id */
 uint16_t pci_rid(const char *bdf);
 

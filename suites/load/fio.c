@@ -14,15 +14,16 @@
 #define REPORT "/tmp/fio.json"
 
 /* fio expands variables of the environment in a job. */
-static void fio_exec(const struct nvme *nvme, const char *job, const char *block, double seconds)
+static void fio_exec(const struct nvme *nvme, const char *job, unsigned int block, double seconds)
 {
 	char path[128], text[32];
 
 	snprintf(path, sizeof(path), JOBS "%s.fio", job);
 	snprintf(text, sizeof(text), "%.0f", seconds * 1000);
 	setenv("DEVICE", nvme->block, 1);
-	setenv("BLOCK", block, 1);
 	setenv("MILLISECONDS", text, 1);
+	snprintf(text, sizeof(text), "%u", block);
+	setenv("BLOCK", text, 1);
 	snprintf(text, sizeof(text), "%llu", (unsigned long long)prng_seed());
 	setenv("SEED", text, 1);
 	execl(FIO, "fio", "--output-format=json", "--output=" REPORT, path, (char *)NULL);
@@ -48,7 +49,7 @@ static void print_report(FILE *report)
 }
 
 static void run(struct __test_metadata *_metadata, struct _test_data_load *self, const char *job,
-		const char *block)
+		unsigned int block)
 {
 	FILE *report;
 	int status;
@@ -69,40 +70,16 @@ static void run(struct __test_metadata *_metadata, struct _test_data_load *self,
 	fclose(report);
 }
 
-TEST_F(load, verify_4k)
+TEST_F(load, verify)
 {
 	RULE("DMA-01");
-	run(_metadata, self, "verify", "4k");
+	run(_metadata, self, "verify", variant->block);
 }
 
-TEST_F(load, verify_64k)
+TEST_F(load, rate)
 {
 	RULE("DMA-01");
-	run(_metadata, self, "verify", "64k");
-}
-
-TEST_F(load, verify_1m)
-{
-	RULE("DMA-01");
-	run(_metadata, self, "verify", "1m");
-}
-
-TEST_F(load, rate_4k)
-{
-	RULE("DMA-01");
-	run(_metadata, self, "rate", "4k");
-}
-
-TEST_F(load, rate_64k)
-{
-	RULE("DMA-01");
-	run(_metadata, self, "rate", "64k");
-}
-
-TEST_F(load, rate_1m)
-{
-	RULE("DMA-01");
-	run(_metadata, self, "rate", "1m");
+	run(_metadata, self, "rate", variant->block);
 }
 
 NIT_TEST_MAIN

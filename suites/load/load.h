@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Fixture `load`: an NVMe device that the kernel maps for in one of its three ways, and beside it,
- * behind the same IOMMU, a VM that invalidates at one of three paces. docs/load.md
+ * behind the same IOMMU, a VM that invalidates at one of three paces; requests of one of three
+ * sizes. docs/load.md
  */
 #ifndef NIT_SUITES_LOAD_LOAD_H
 #define NIT_SUITES_LOAD_LOAD_H
@@ -43,10 +44,17 @@ FIXTURE_VARIANT(load)
 {
 	const char *domain;
 	enum nested_pace pace;
+	unsigned int block;
 };
 
+#define LOAD_BLOCK(_name, _domain, _pace, _size, _block) \
+	FIXTURE_VARIANT_ADD(load, _name ## _ ## _size) \
+	{ .domain = _domain, .pace = _pace, .block = _block }
+
 #define LOAD(_how, _domain, _name, _pace) \
-	FIXTURE_VARIANT_ADD(load, _how ## _ ## _name) { .domain = _domain, .pace = _pace }
+	LOAD_BLOCK(_how ## _ ## _name, _domain, _pace, 4k, 4 << 10); \
+	LOAD_BLOCK(_how ## _ ## _name, _domain, _pace, 64k, 64 << 10); \
+	LOAD_BLOCK(_how ## _ ## _name, _domain, _pace, 1m, 1 << 20)
 
 LOAD(strict, "DMA", idle, NESTED_IDLE);
 LOAD(strict, "DMA", steady, NESTED_STEADY);

@@ -35,7 +35,7 @@ replays() {
 		"$OUT/storm/results.json"
 }
 
-suite_as_tap storm --suite load --arch arm64 --duration 1 --test '*_storm.*_4k'
+suite_as_tap storm --suite load --arch arm64 --duration 1 --test '*_storm_4k'
 suite_as_tap control --suite load --arch arm64 --test 'uring.global'
 tap_check fio-has-figures has_figures storm verify_write_iops verify_read_p99 rate_read_bandwidth rate_write_max
 tap_check liburing-has-figures has_figures storm requests_per_s bytes_per_s
