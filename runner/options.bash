@@ -47,7 +47,6 @@ usage() {
 	  --clean-cache       remove $CACHE
 	  --help, --version
 
-
 	Performance (docs/bench.md)
 	  --bench             what invalidations cost: suite bench, on --target ref, 4 times over
 	  --save-baseline N   the same, and keep it as baseline N

@@ -10,6 +10,7 @@
 #ifndef NIT_CORE_TEST_H
 #define NIT_CORE_TEST_H
 
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -19,6 +20,9 @@
 #include "check.h"
 #include "fault.h"
 #include "prng.h"
+
+/* How long the port may take for a line, on a machine with other work */
+#define NIT_HEARD_MS 60000
 
 /* A bound for tests that never end; emulated machines are slow, debug kernels on them slower. */
 #ifndef NIT_TEST_TIMEOUT
@@ -94,16 +98,18 @@ static inline void nit_bound_tests(void)
 /*
  * NIT_HEARD in the environment: a file descriptor from which a byte comes when the line " RUN ..."
  * has arrived. A test that takes the machine down may not begin before: its victim would be the
- * test whose result was still on its way. Tests fork, too, but wait for nobody.
+ * test whose result was still on its way. Tests fork, too, but wait for nobody. A program that
+ * inherits the descriptor, but is not listened to, goes on after a while.
  */
 static inline void nit_wait_until_heard(void)
 {
 	const char *heard = getenv("NIT_HEARD");
+	struct pollfd answer = { .fd = heard ? atoi(heard) : -1, .events = POLLIN };
 	char byte;
 
-	if (heard && getpid() == nit_harness)
-		while (read(atoi(heard), &byte, 1) < 0 && errno == EINTR)
-			;
+	if (heard && getpid() == nit_harness && poll(&answer, 1, NIT_HEARD_MS) == 1 &&
+	    read(answer.fd, &byte, 1) < 0)
+		perror("NIT_HEARD");
 }
 
 static inline void nit_report_before_tests(void)

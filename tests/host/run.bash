@@ -120,14 +120,19 @@ set_up() {
 	root_make "$WORK/root" || die "cannot make a root for the guest"
 }
 
+# What the runner says on the way is worth reading only where it gives up.
 clean_up() {
 	trap '' INT TERM HUP
+	((TAP_COUNT)) || tap_result 1 set-up "$(tail -n 20 "$SAID")"
+	rm -f "$SAID"
 	jobs_kill
 	cache_abandon
 	[[ -z ${WORK-} || -n ${NIT_KEEP-} ]] || rm -rf "$WORK"
 }
 
 declare -A ACCEL=()
+SAID=$(mktemp "${TMPDIR:-/tmp}/nit-host.XXXXXX") || exit 2
+exec 2>"$SAID"
 trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
