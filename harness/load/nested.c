@@ -76,7 +76,9 @@ int nested_start(struct nested *nested)
 
 	if (rc || nested->pace == NESTED_IDLE)
 		return rc;
-	return -pthread_create(&nested->thread, NULL, rounds, nested);
+	rc = -pthread_create(&nested->thread, NULL, rounds, nested);
+	nested->running = !rc;
+	return rc;
 }
 
 static int shorter(const void *a, const void *b)
@@ -93,10 +95,11 @@ static uint64_t samples(const struct nested *nested)
 
 void nested_stop(struct nested *nested)
 {
-	if (nested->pace == NESTED_IDLE)
+	if (!nested->running)
 		return;
 	atomic_store(&nested->stop, true);
 	pthread_join(nested->thread, NULL);
+	nested->running = false;
 	qsort(nested->latency, samples(nested), sizeof(nested->latency[0]), shorter);
 }
 

@@ -20,6 +20,7 @@ enum nested_pace { NESTED_IDLE, NESTED_STEADY, NESTED_STORM };
  * struct nested
  * @device, @space: attached; nothing else uses them while it runs
  * @batch: invalidations of a round; the last is of the page that a DMA then uses
+ * @running: its thread is there
  * @rounds, @invalidations: completed
  * @stale: rounds whose DMA before the invalidation still saw the old page: the caches are real
  * @violations: rounds whose DMA after it did not see the new one; @what: of the first
@@ -35,7 +36,8 @@ struct nested {
 	uint64_t page[2];
 	atomic_bool stop;
 	pthread_t thread;
-	uint64_t rounds;
+	bool running;
+	_Atomic uint64_t rounds;
 	uint64_t invalidations;
 	uint64_t stale;
 	uint64_t violations;
@@ -48,7 +50,7 @@ struct nested {
 /** nested_start() - Return: 0 or -errno */
 int nested_start(struct nested *nested);
 
-/** nested_stop() - Ends it and waits for it; @nested->latency is sorted then */
+/** nested_stop() - Ends it, if it runs, and waits for it; @nested->latency is sorted then */
 void nested_stop(struct nested *nested);
 
 /** nested_percentile() - In ns; @of: 0 to 1 */

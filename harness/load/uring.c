@@ -210,7 +210,8 @@ static int run(struct generator *generator)
 		if (rc < 0)
 			return rc == -ETIME ? -ETIMEDOUT : rc;
 		for (rc = 0; !rc && !io_uring_peek_cqe(&generator->ring, &cqe);) {
-			rc = completed(generator, cqe, figure_now() < end);
+			rc = completed(generator, cqe,
+				       figure_now() < end || load->requests < load->least);
 			io_uring_cqe_seen(&generator->ring, cqe);
 		}
 	}

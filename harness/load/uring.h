@@ -23,7 +23,7 @@ enum uring_how { URING_FIXED, URING_FRESH, URING_PASSTHROUGH };
 /**
  * struct uring_load
  * @depth: requests in flight; @block: bytes of each, a multiple of the device's sector
- * @seconds: how long new requests are begun
+ * @seconds, @least: new requests are begun for so long, and until so many have completed
  * @meddle: NULL; a positive control: does harm before or after what was read is compared
  * @requests, @bytes: what was completed, in @took_s: the last requests end after @seconds
  * @wrong: requests whose data were not those written last
@@ -36,6 +36,7 @@ struct uring_load {
 	unsigned int depth;
 	unsigned int block;
 	double seconds;
+	uint64_t least;
 	uint64_t seed;
 	void (*meddle)(const struct uring_load *load, void *buffer, bool compared);
 	uint64_t requests;

@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "load.h"
+#include "fixture.h"
 
 #define FIO "/usr/bin/fio"
 #define JOBS "/nit/jobs/"
@@ -48,7 +48,7 @@ static void print_report(FILE *report)
 	fflush(stdout);
 }
 
-static void run(struct __test_metadata *_metadata, struct _test_data_load *self, const char *job,
+static void run(struct __test_metadata *_metadata, struct load *beside, const char *job,
 		unsigned int block)
 {
 	FILE *report;
@@ -60,10 +60,10 @@ static void run(struct __test_metadata *_metadata, struct _test_data_load *self,
 	pid = fork();
 	ASSERT_LE(0, pid);
 	if (!pid)
-		fio_exec(&self->nvme, job, block, load_seconds());
+		fio_exec(&beside->nvme, job, block, load_seconds());
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
-	load_end(_metadata, self);
+	load_end(_metadata, beside);
 	report = fopen(REPORT, "re");
 	ASSERT_NE(NULL, report);
 	print_report(report);
@@ -73,13 +73,13 @@ static void run(struct __test_metadata *_metadata, struct _test_data_load *self,
 TEST_F(load, verify)
 {
 	RULE("DMA-01");
-	run(_metadata, self, "verify", variant->block);
+	run(_metadata, &self->load, "verify", variant->block);
 }
 
 TEST_F(load, rate)
 {
 	RULE("DMA-01");
-	run(_metadata, self, "rate", variant->block);
+	run(_metadata, &self->load, "rate", variant->block);
 }
 
 NIT_TEST_MAIN

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Fixture `load`: an NVMe device that the kernel maps for in one of its three ways, and beside it,
- * behind the same IOMMU, a VM that invalidates at one of three paces; requests of one of three
- * sizes. docs/load.md
+ * What the tests of this suite work on: an NVMe device that the kernel maps for, and beside it,
+ * behind the same IOMMU, a VM that invalidates. docs/load.md
  */
 #ifndef NIT_SUITES_LOAD_LOAD_H
 #define NIT_SUITES_LOAD_LOAD_H
@@ -18,7 +17,6 @@
 #include "vmm/expect.h"
 
 #define IOVA 0x7f1400000000
-#define BATCH 16
 #define NO_NVME "needs an NVMe device that the kernel drives"
 #define LOAD_SECONDS 1.0
 
@@ -30,8 +28,8 @@ static inline double load_seconds(void)
 	return seconds && atof(seconds) > 0 ? atof(seconds) : LOAD_SECONDS;
 }
 
-FIXTURE(load)
-{
+/** struct load - @device, @space: of @vm; @nested: what goes on in them */
+struct load {
 	struct target target;
 	struct vm vm;
 	struct vm_device *device;
@@ -40,59 +38,32 @@ FIXTURE(load)
 	struct nested nested;
 };
 
-FIXTURE_VARIANT(load)
-{
-	const char *domain;
-	enum nested_pace pace;
-	unsigned int block;
-};
-
-#define LOAD_BLOCK(_name, _domain, _pace, _size, _block) \
-	FIXTURE_VARIANT_ADD(load, _name ## _ ## _size) \
-	{ .domain = _domain, .pace = _pace, .block = _block }
-
-#define LOAD(_how, _domain, _name, _pace) \
-	LOAD_BLOCK(_how ## _ ## _name, _domain, _pace, 4k, 4 << 10); \
-	LOAD_BLOCK(_how ## _ ## _name, _domain, _pace, 64k, 64 << 10); \
-	LOAD_BLOCK(_how ## _ ## _name, _domain, _pace, 1m, 1 << 20)
-
-LOAD(strict, "DMA", idle, NESTED_IDLE);
-LOAD(strict, "DMA", steady, NESTED_STEADY);
-LOAD(strict, "DMA", storm, NESTED_STORM);
-LOAD(lazy, "DMA-FQ", idle, NESTED_IDLE);
-LOAD(lazy, "DMA-FQ", steady, NESTED_STEADY);
-LOAD(lazy, "DMA-FQ", storm, NESTED_STORM);
-LOAD(passthrough, "identity", idle, NESTED_IDLE);
-LOAD(passthrough, "identity", steady, NESTED_STEADY);
-LOAD(passthrough, "identity", storm, NESTED_STORM);
-
-FIXTURE_SETUP(load)
+/* Everything but the rounds: nested_start(). Without @load->device what it needs is not there. */
+static inline void load_open(struct __test_metadata *_metadata, struct load *load,
+			     const char *domain)
 {
 	int rc;
 
-	TARGET_OPEN(&self->target, "arm", NULL);
-	VM_OPEN(&self->vm, &self->target, &vm_arm, 0);
-	rc = nvme_open(&self->nvme, variant->domain);
+	TARGET_OPEN(&load->target, "arm", NULL);
+	VM_OPEN(&load->vm, &load->target, &vm_arm, 0);
+	rc = nvme_open(&load->nvme, domain);
 	if (rc == -ENODEV)
 		SKIP(return, NO_NVME);
 	ASSERT_EQ(0, rc);
-	ASSERT_EQ(0, vm_add_device(&self->vm, 0, false, &self->device));
-	ASSERT_EQ(0, vm_space_init(&self->vm, &self->space, DMA_NO_PASID));
-	ASSERT_EQ(0, vm_attach(self->device, &self->space));
-	self->nested.device = self->device;
-	self->nested.space = &self->space;
-	self->nested.iova = IOVA;
-	self->nested.pace = variant->pace;
-	self->nested.batch = variant->pace == NESTED_STORM ? BATCH : 1;
-	self->nested.page[0] = vm_page(&self->vm);
-	self->nested.page[1] = vm_page(&self->vm);
-	ASSERT_EQ(0, nested_start(&self->nested));
+	ASSERT_EQ(0, vm_add_device(&load->vm, 0, false, &load->device));
+	ASSERT_EQ(0, vm_space_init(&load->vm, &load->space, DMA_NO_PASID));
+	ASSERT_EQ(0, vm_attach(load->device, &load->space));
+	load->nested.device = load->device;
+	load->nested.space = &load->space;
+	load->nested.iova = IOVA;
+	load->nested.page[0] = vm_page(&load->vm);
+	load->nested.page[1] = vm_page(&load->vm);
 }
 
 /* What went on beside the load: every DMA has followed, and there were some. */
-static inline void load_end(struct __test_metadata *_metadata, struct _test_data_load *self)
+static inline void load_end(struct __test_metadata *_metadata, struct load *load)
 {
-	struct nested *nested = &self->nested;
+	struct nested *nested = &load->nested;
 
 	nested_stop(nested);
 	EXPECT_EQ(0, nested->error);
@@ -114,11 +85,13 @@ static inline void load_end(struct __test_metadata *_metadata, struct _test_data
 	figure_time("invalidation_max", nested_percentile(nested, 1), "ns");
 }
 
-FIXTURE_TEARDOWN(load)
+/* Also of a test that ended early, with the rounds still going on */
+static inline void load_close(struct load *load)
 {
-	vm_space_fini(&self->space);
-	vm_close(&self->vm);
-	self->target.ops->close(&self->target);
+	nested_stop(&load->nested);
+	vm_space_fini(&load->space);
+	vm_close(&load->vm);
+	load->target.ops->close(&load->target);
 }
 
 #endif

@@ -36,7 +36,7 @@ replays() {
 }
 
 suite_as_tap storm --suite load --arch arm64 --duration 1 --test '*_storm_4k'
-suite_as_tap control --suite load --arch arm64 --test 'uring.global'
+suite_as_tap control --suite load --arch arm64 --test 'control'
 tap_check fio-has-figures has_figures storm verify_write_iops verify_read_p99 rate_read_bandwidth rate_write_max
 tap_check liburing-has-figures has_figures storm requests_per_s bytes_per_s
 tap_check nested-has-figures has_figures storm invalidations_per_s invalidation_p99 stale_before_completion
