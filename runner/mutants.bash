@@ -108,11 +108,13 @@ mutant_layout() {
 # mutant_judge PATCH: one line in mutants.tsv, and on the terminal
 mutant_judge() {
 	local patch=$1 name arch suites suite tests started=$SECONDS
+	local debug=()
 
 	name=${patch#"${OPT_MUTANTS%/}"/}
 	name=${name%.patch}
 	read -r arch suites <<<"$(mutant_layout "$patch")"
 	tests=$(mutant_header "$patch" Test)
+	[[ -z $(mutant_header "$patch" Debug) ]] || debug=(--debug)
 	MUTANT_VERDICT=survived MUTANT_KILLER=
 	for suite in $suites; do
 		# What is known to see it is tried first, alone.
@@ -128,7 +130,7 @@ mutant_judge() {
 
 # mutant_try PATCH NAME ARCH SUITE TESTS: sets MUTANT_VERDICT and MUTANT_KILLER
 mutant_try() {
-	local patch=$1 name=$2 arch=$3 suite=$4 tests=$5 run status=0
+	local patch=$1 name=$2 arch=$3 suite=$4 tests=$5 run baseline status=0
 
 	run=$suite$([[ $tests == '*' ]] || cache_key <<<"$tests")
 	mutant_run "$RUN_DIR/$name/$run" mutant_space "$ROOT/runner/mutant.bash" "$(realpath "$patch")" \
@@ -142,17 +144,20 @@ mutant_try() {
 	! grep -qs 'has no machine that runs' "$RUN_DIR/$name/$run.log" || { MUTANT_VERDICT=survived; return; }
 	! grep -qs 'the kernel does not build' "$RUN_DIR/$name/$run.log" || MUTANT_VERDICT="does not build"
 	((status == 1)) || return
-	mutant_baseline "$RUN_DIR/baseline/$arch.$run"
-	mutant_killer "$RUN_DIR/$name/$run" "$RUN_DIR/baseline/$arch.$run"
+	baseline=$RUN_DIR/baseline/$arch${debug[0]-}.$run
+	mutant_baseline "$baseline"
+	mutant_killer "$RUN_DIR/$name/$run" "$baseline"
 }
 
-# mutant_run DIR CMD...: run the tests of mutant_try's caller by CMD, results in DIR, log beside it
+# mutant_run DIR CMD...: run the tests of mutant_try's caller by CMD, on the kernel that it asks for; results in
+# DIR, log beside it
 mutant_run() {
 	local dir=$1
 
 	shift
 	mkdir -p "${dir%/*}" || die "cannot write $RUN_DIR"
-	spawn "$@" "$ROOT/run.sh" --kernel "$MUTANT_SOURCE" --arch "$arch" --suite "$suite" --test "$tests" \
+	spawn "$@" "$ROOT/run.sh" --kernel "$MUTANT_SOURCE" --arch "$arch" "${debug[@]}" \
+		--suite "$suite" --test "$tests" \
 		--seed "$OPT_SEED" --timeout "$OPT_TIMEOUT" --jobs "$OPT_JOBS" \
 		--results "$(realpath "$RUN_DIR")${dir#"$RUN_DIR"}" >"$dir.log" 2>&1
 	reap "$SPAWNED"

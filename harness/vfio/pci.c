@@ -141,6 +141,11 @@ int pci_iommu(const char *bdf, char *name, size_t size)
 	return link_name(bdf, "iommu", name, size) ? -ENODEV : 0;
 }
 
+int pci_iommu_group(const char *bdf, char *name, size_t size)
+{
+	return link_name(bdf, "iommu_group", name, size) ? -ENODEV : 0;
+}
+
 int pci_give_to_vfio(const char *bdf)
 {
 	char path[PATH_MAX], driver[64] = "";

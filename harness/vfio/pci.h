@@ -35,6 +35,9 @@ bool pci_has_extended(const char *bdf, uint16_t id);
 /** pci_iommu() - The name of its IOMMU in /sys/class/iommu, or -ENODEV */
 int pci_iommu(const char *bdf, char *name, size_t size);
 
+/** pci_iommu_group() - The name of its IOMMU group, a number, or -ENOENT */
+int pci_iommu_group(const char *bdf, char *name, size_t size);
+
 /**
  * pci_give_to_vfio() - Have vfio-pci drive the device
  * Return: 0, also if it does already; -EBUSY: another driver has it; -ENODEV: there is no vfio-pci

@@ -519,7 +519,7 @@ TEST_F(invalidate_large, maximum_of_entries_of_a_viommu_makes_no_splat)
 		array[i].vdev_id = VM_VIRT_ID;
 	rc = __hwpt_invalidate(&vm->iommufd, vm->viommu, IOMMU_VIOMMU_INVALIDATE_DATA_SELFTEST,
 			       array, sizeof(*array), &done);
-	/* entry_num of an allocation that failed is the business of fail_nth.c */
+	/* entry_num of an allocation that failed is the business of fail_nth_events.c */
 	EXPECT_TRUE(rc == 0 || rc == -ENOMEM);
 	EXPECT_EQ(rc ? CACHE_FULL : CACHE_FULL & ~1u,
 		  device_words(&vm->iommufd, vm->dev.idev_id));

@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "injection.h"
 #include "vfio/vfio.h"
 #include "vm.h"
 
@@ -244,6 +245,37 @@ TEST_F(noiommu, physical_addresses_are_those_of_the_memory)
 		EXPECT_EQ(0, get_pa(&self->iommufd, self->ioas, IOVA + offsets[i], &length, &pa));
 		EXPECT_EQ(whole - 1, length);
 	}
+}
+
+/* Whatever fails, an address is given or it is not, and the next call gets it. */
+TEST_F(noiommu, physical_addresses_while_look_ups_fail)
+{
+	struct iommufd *iommufd = &self->iommufd;
+	uint64_t length, pa, right = physical(self->buf, self->page);
+	struct injection injection;
+	enum injector who = SLAB;
+	unsigned int refused = 0;
+	int rc;
+
+	RULE("UAPI-85");
+	ASSERT_EQ(0, attach(&self->device, self->ioas));
+	if (!injection_start(&injection))
+		SKIP(goto out, "needs fault injection (failslab, fail_page_alloc in debugfs)");
+	for (unsigned int nth = 1; who != NOBODY && nth < 100; nth++) {
+		length = self->page;
+		injection_arm(_metadata, &injection, nth);
+		rc = get_pa(iommufd, self->ioas, IOVA, &length, &pa);
+		who = injection_disarm(_metadata, &injection);
+		if (rc && who != OTHER)
+			expect_injected_errno(_metadata, who, rc);
+		refused += !!rc;
+		EXPECT_EQ(rc ? 0 : right, pa);
+		EXPECT_EQ(0, try_get_pa(iommufd, self->ioas, IOVA, 1));
+	}
+	EXPECT_EQ(NOBODY, who);
+	EXPECT_LT(0, refused);
+out:
+	injection_stop(&injection);
 }
 
 TEST_F(noiommu, physical_addresses_that_nobody_has)

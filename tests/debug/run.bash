@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
-# The races of the uAPI suite on the debug kernel (KASAN, lockdep). Not part of the gate: that kernel takes
-# longer to build than the others together. `make check CHECK=debug`
+# By name only, as its kernel takes longer to build than the others together: the uAPI suite on the debug
+# kernel (KASAN, lockdep, kmemleak); and that a leak, which nothing but kmemleak sees, is a failure.
 set -uo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -10,5 +10,15 @@ source "$ROOT/tests/tap.bash"
 OUT=$(mktemp -d "${TMPDIR:-/tmp}/nit-debug.XXXXXX") || exit 2
 trap 'rm -rf "$OUT"' EXIT
 
-suite_as_tap debug --suite uapi --arch x86_64 --debug --test 'races'
+suite_as_tap debug --suite uapi --arch x86_64 --debug
+
+leak_is_a_failure() {
+	local patch=$ROOT/tests/mutants/iommufd/veventq-read-leaks.patch
+
+	! "$ROOT/run.sh" --results "$OUT/leak" --suite uapi --test veventq --arch x86_64 --debug --patch "$patch" \
+		>"$OUT/leak.output" 2>&1 || { cat "$OUT/leak.output"; return 1; }
+	jq -e '[.tests[] | select(.outcome == "fail" and (.reason | test("kmemleak")))] | length == 1' \
+		"$OUT/leak/results.json" || { cat "$OUT/leak.output"; return 1; }
+}
+tap_check a-leak-is-a-failure leak_is_a_failure
 tap_end
