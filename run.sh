@@ -65,7 +65,7 @@ main() {
 	[[ -n $OPT_PROGRAMS ]] || cache_use
 	WORK=$(mktemp -d "${TMPDIR:-/tmp}/nit.XXXXXX") ||
 		die "cannot make a temporary directory in ${TMPDIR:-/tmp}" "TMPDIR chooses another place"
-	[[ $OPT_ACTION =~ ^(merge|durations|compare)$ ]] || set_up
+	[[ $OPT_ACTION =~ ^(merge|agree|durations|compare)$ ]] || set_up
 	case $OPT_ACTION in
 	setup) ;;
 	list) plan_list ;;
@@ -78,6 +78,7 @@ main() {
 	mutants) mutants_run ;;
 	compare) bench_compare "${OPT_COMPARE[@]}" ;;
 	merge) fleet_merge "${OPT_MERGE[@]}" ;;
+	agree) fleet_agree "${OPT_MERGE[@]}" ;;
 	durations) fleet_durations "${OPT_MERGE[-1]}" ;;
 	esac
 }

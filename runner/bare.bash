@@ -4,7 +4,7 @@
 # each test starts for itself. A machine is a board of harness/qtest/board.c.
 
 declare -rA BARE_MACHINES=(
-	[arm]=virt [intel]="q35-vtd q35-vtd-first-stage" [amd]=q35-amdvi
+	[arm]=virt [intel]="q35-vtd q35-vtd-first-stage q35-vtd-legacy" [amd]=q35-amdvi
 	[bare]=virt	# tests/bare, of the target itself
 )
 declare -rA BARE_ARCH=([arm]=arm64 [intel]=x86_64 [amd]=x86_64 [bare]=arm64)

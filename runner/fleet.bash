@@ -50,19 +50,33 @@ fleet_durations() {
 		| @tsv' "$1/results.json"
 }
 
-# fleet_merge DIR...: the results of these runs as those of one, in RUN_DIR
-fleet_merge() {
-	local dir files=()
+# fleet_files DIR...: FLEET_FILES: what these runs have written
+fleet_files() {
+	local dir
 
+	FLEET_FILES=()
 	for dir; do
-		[[ -s $dir/results.json ]] || die "--merge $dir: no results.json in it" \
+		[[ -s $dir/results.json ]] || die "--$OPT_ACTION $dir: no results.json in it" \
 			"expected directories that runs have written"
 		jq -e '.format == 1' "$dir/results.json" >/dev/null ||
-			die "--merge $dir: results.json is not of format 1" "merge with the nit that wrote it"
-		files+=("$dir/results.json")
+			die "--$OPT_ACTION $dir: results.json is not of format 1" "use the nit that wrote it"
+		FLEET_FILES+=("$dir/results.json")
 	done
+}
+
+# fleet_agree DIR...: do the machines of these runs agree? 1: a difference has no explanation
+fleet_agree() {
+	fleet_files "$@"
+	jq -rn -f "$ROOT/runner/agree.jq" "${FLEET_FILES[@]}" >"$WORK/agree" || die "--agree: this is a bug"
+	cat "$WORK/agree"
+	! grep -q '^    not explained' "$WORK/agree" || exit 1
+}
+
+# fleet_merge DIR...: the results of these runs as those of one, in RUN_DIR
+fleet_merge() {
+	fleet_files "$@"
 	verdict_open
-	jq -n -f "$ROOT/runner/merge.jq" --arg run "$(basename "$RUN_DIR")" "${files[@]}" \
+	jq -n -f "$ROOT/runner/merge.jq" --arg run "$(basename "$RUN_DIR")" "${FLEET_FILES[@]}" \
 		>"$RUN_DIR/results.json" 2>"$WORK/merge.err" ||
 		die "--merge: $(sed -n 's/^jq: error ([^)]*): //p' "$WORK/merge.err")"
 	jq .environment "$RUN_DIR/results.json" >"$RUN_DIR/environment.json"

@@ -24,7 +24,7 @@ usage() {
 	  --programs DIR      --target host: test programs that --build-programs made; needs no compiler
 	  --suite S[,T]       suites: $(suites_all | xargs)
 	  --test GLOB         only tests whose name, or a run of whole parts of it, matches
-	  --fault NAME        plant this bug in the reference (--target ref)
+	  --fault NAME        plant this bug in the reference (--target ref; one of the hypervisor, bare, too)
 	  --stress            concurrent DMA while everything changes, instead of the other tests; on
 	                      --target ref unless another is given
 	  --duration SECONDS  of each stress test (default $STRESS_SECONDS), of each test of suite load (default 1)
@@ -40,6 +40,7 @@ usage() {
 	  --faults            plant every bug in turn: which tests see it (--target ref)
 	  --mutants DIR       patch the kernel with each of DIR/**/*.patch in turn: which tests see it
 	  --merge DIR...      the results of several runs (shards, machines) as one
+	  --agree DIR...      of several runs: tests that ran on two machines, and where their verdicts differ
 	  --durations DIR     how long programs took in a run, as tests/durations.tsv has it
 	  --setup             fetch and build everything, run nothing
 	  --install-kselftest DIR   install the suites as a kselftest collection
@@ -73,7 +74,7 @@ readonly TARGETS="guest ref bare host"
 readonly DEVICES_MOST=8	# TARGET_DEVICES of harness/target
 
 # What runs where no --suite says otherwise
-declare -rA SUITES_OF=([guest]="uapi" [ref]="intel amd arm" [bare]="arm" [faults]="uapi intel amd arm"
+declare -rA SUITES_OF=([guest]="uapi" [ref]="intel amd arm" [bare]="arm intel amd" [faults]="uapi intel amd arm"
 	[host]="intel amd arm")	# of the host: that of its vendor
 readonly NIT_VERSION=0.1
 
@@ -114,7 +115,7 @@ options_read() {
 			;;
 		--kernel | --patch | --arch | --sanitize | --target | --suite | --test | --fault | --repeat | --seed | \
 			--timeout | --jobs | --results | --install-kselftest | --build-programs | --mutants | \
-			--shard | --merge | --durations | --duration | --save-baseline | --baseline | \
+			--shard | --merge | --agree | --durations | --duration | --save-baseline | --baseline | \
 			--baselines | --compare | --device | --programs)
 			if [[ -z $has_value ]]; then
 				(($#)) || die "$option needs a value" "./run.sh --help shows which"
@@ -122,8 +123,8 @@ options_read() {
 				shift
 			fi
 			option_value "$option" "$value"
-			while [[ $option == --merge && $# -gt 0 && $1 != --* ]]; do
-				option_value --merge "$1"
+			while [[ $option =~ ^--(merge|agree)$ && $# -gt 0 && $1 != --* ]]; do
+				option_value "$option" "$1"
 				shift
 			done
 			if [[ $option == --compare ]]; then
@@ -156,7 +157,7 @@ options_agree() {
 	options_stress
 	OPT_TARGET=${OPT_TARGET:-guest}
 	[[ $OPT_ACTION != faults || -z $OPT_FAULT ]] || die "--faults plants every fault: drop --fault"
-	[[ $OPT_ACTION != faults && -z $OPT_FAULT ]] || OPT_TARGET=ref
+	[[ $OPT_ACTION != faults && (-z $OPT_FAULT || $OPT_TARGET == bare) ]] || OPT_TARGET=ref
 	[[ -z $OPT_PATCH || ($OPT_TARGET == guest && $OPT_ACTION == run) ]] ||
 		die "--patch goes with a run of --target guest"
 	[[ -z $OPT_PATCH ]] || OPT_ACTION=patched
@@ -284,7 +285,7 @@ option_value() {
 		OPT_ACTION=compare
 		OPT_COMPARE+=("$value")
 		;;
-	--merge | --durations)
+	--merge | --agree | --durations)
 		[[ -d $value ]] || die "$option $value: no such directory" "expected one that a run has written"
 		OPT_ACTION=${option#--}
 		OPT_MERGE+=("$value")

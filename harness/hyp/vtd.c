@@ -8,7 +8,6 @@
 #include "vtd.h"
 
 #define MSI_ADDR	0xfee00000u
-#define NEEDED_ECAP	(VTD_ECAP_QI | VTD_ECAP_SMTS | VTD_ECAP_SSTS)
 
 /* What an interrupt is about is in its data, with the number of the IOMMU */
 enum vtd_vector { VECTOR_FAULT, VECTOR_PRQ, VECTORS };
@@ -47,12 +46,21 @@ static void interrupt_set(struct vtd_iommu *iommu, enum vtd_reg control, enum vt
 
 static int flush_all(struct vtd_iommu *iommu)
 {
+	unsigned int n = 0;
 	uint64_t d[3][4];
 
-	vtd_inv_context(d[0], VTD_GLOBAL, 0, 0, 0);
-	vtd_inv_pasid_cache(d[1], VTD_PC_GLOBAL, 0, 0);
-	vtd_inv_iotlb(d[2], VTD_GLOBAL, 0, 0, 0, false);
-	return vtd_submit(iommu, d, 3, 0);
+	vtd_inv_context(d[n++], VTD_GLOBAL, 0, 0, 0);
+	if (!iommu->legacy)
+		vtd_inv_pasid_cache(d[n++], VTD_PC_GLOBAL, 0, 0);
+	vtd_inv_iotlb(d[n++], VTD_GLOBAL, 0, 0, 0, false);
+	return vtd_submit(iommu, d, n, 0);
+}
+
+/* Legacy mode has a second stage always (3.4), scalable mode one of the two at least. */
+static bool is_usable(uint64_t ecap)
+{
+	return ecap & VTD_ECAP_QI &&
+	       (!(ecap & VTD_ECAP_SMTS) || ecap & (VTD_ECAP_SSTS | VTD_ECAP_FSTS));
 }
 
 static int iommu_start(struct vtd_iommu *iommu)
@@ -62,7 +70,8 @@ static int iommu_start(struct vtd_iommu *iommu)
 
 	iommu->cap = vtd_read(iommu, VTD_CAP_REG, 8);
 	iommu->ecap = vtd_read(iommu, VTD_ECAP_REG, 8);
-	if (~iommu->ecap & NEEDED_ECAP)
+	iommu->legacy = !(iommu->ecap & VTD_ECAP_SMTS);
+	if (!is_usable(iommu->ecap))
 		return -EOPNOTSUPP;
 	iommu->did_count = 1u << (4 + 2 * VTD_GET(VTD_CAP_ND, iommu->cap));
 	iommu->dids = calloc((iommu->did_count + 63) / 64, sizeof(*iommu->dids));
@@ -82,7 +91,8 @@ static int iommu_start(struct vtd_iommu *iommu)
 	if (iommu->prq)
 		interrupt_set(iommu, VTD_PECTL_REG, VECTOR_PRQ);
 	vtd_write(iommu, VTD_RTADDR_REG, 8,
-		  iommu->root | VTD_PUT(VTD_RTADDR_TTM, VTD_TTM_SCALABLE));
+		  iommu->root | VTD_PUT(VTD_RTADDR_TTM, iommu->legacy ? VTD_TTM_LEGACY :
+					VTD_TTM_SCALABLE));
 	return rc ?: command(iommu, VTD_GCMD_SRTP, true) ?: command(iommu, VTD_GCMD_QIE, true) ?:
 	       flush_all(iommu) ?: command(iommu, VTD_GCMD_TE, true);
 }

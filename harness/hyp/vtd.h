@@ -5,13 +5,14 @@
  *	vtd.c		IOMMUs: bring-up, capabilities, interrupts
  *	vtd_queue.c	invalidation queue: submission, sync, errors, fencing
  *	vtd_table.c	root, context and PASID tables
- *	vtd_domain.c	second-stage domains: map, unmap, dirty tracking
+ *	vtd_domain.c	paging domains: map, unmap, dirty tracking
  *	vtd_nested.c	nested domains: allocation, the user's invalidations
  *	vtd_attach.c	who uses what under which domain id
  *	vtd_flush.c	what a change must invalidate, in which order
  *	vtd_prq.c	page requests and responses
  *
- * Scalable mode throughout; a device's requests without PASID use PASID 0 (RID_PASID).
+ * Scalable mode where the hardware has it; a device's requests without PASID use PASID 0 (RID_PASID)
+ * there. Paging domains are second-stage tables, or first-stage ones where there is no second stage.
  */
 #ifndef NIT_HYP_VTD_H
 #define NIT_HYP_VTD_H
@@ -26,12 +27,14 @@
 #define VTD_WAIT_BOUND	2000000	/* steps of hardware; its own time-outs are far shorter */
 
 /**
- * struct vtd_queue - an invalidation queue of 256-bit descriptors
+ * struct vtd_queue - an invalidation queue
+ * @words: of a descriptor: 4, in legacy mode 2
  * @status: where wait descriptors store @sequence
  */
 struct vtd_queue {
 	uint64_t pa;
-	uint64_t (*ring)[4];
+	uint64_t *ring;
+	unsigned int words;
 	unsigned int entries;
 	unsigned int tail;
 	uint64_t status_pa;
@@ -41,6 +44,7 @@ struct vtd_queue {
 
 /**
  * struct vtd_iommu - one remapping unit
+ * @legacy: without scalable mode: a context entry is all that a device has
  * @dids: bit map of domain ids that are in use, or may still have something cached
  * @prq_pending: page requests arrived while they had to wait: a submission or another request is
  *	under way (@submitting, @servicing)
@@ -49,6 +53,7 @@ struct vtd_queue {
 struct vtd_iommu {
 	struct vtd *vtd;
 	unsigned int index;
+	bool legacy;
 	uint64_t cap;
 	uint64_t ecap;
 	uint64_t root;
@@ -90,14 +95,16 @@ struct vtd_use {
 };
 
 /**
- * struct vtd_domain - @second_stage: a paging domain's own table; a nested one's is its parent's
+ * struct vtd_domain
+ * @table: a paging domain's own; a nested one's is its parent's. @is_first: it is a first-stage table
  * @first_stage, @levels, @flags: of a nested domain: what the guest's PASID entry says
  * @nested: the nested domains of a parent, linked by @sibling
  * @did, @did_users: its id in each IOMMU, while it has users there
  */
 struct vtd_domain {
 	struct hyp_domain base;
-	struct pgtable second_stage;
+	struct pgtable table;
+	bool is_first;
 	unsigned int max_shift;
 	uint64_t first_stage;
 	unsigned int levels;
@@ -125,7 +132,7 @@ static inline struct vtd_domain *vtd_parent(const struct vtd_domain *domain)
 	return vtd_domain(domain->base.parent);
 }
 
-/* Whose second stage it is: a nested domain's is its parent's */
+/* Whose table it is: a nested domain's second stage is its parent's */
 static inline struct vtd_domain *vtd_paging(struct vtd_domain *domain)
 {
 	return domain->base.parent ? vtd_parent(domain) : domain;
@@ -162,14 +169,20 @@ int vtd_submit(struct vtd_iommu *iommu, const uint64_t (*descriptors)[4], unsign
 
 /* vtd_table.c */
 
-/** vtd_table_init() - Room for the PASID directory; the device stays blocked */
+/** vtd_table_init() - Room for the PASID directory, if there is one; the device stays blocked */
 int vtd_table_init(struct vtd_device *device);
-/** vtd_context_write() - Point the device to its PASID tables, or block it altogether */
+/**
+ * vtd_context_write() - Point the device to its PASID tables, or block it altogether
+ *
+ * In legacy mode its context entry is what vtd_entry_write() writes: here there is room for it.
+ */
 int vtd_context_write(struct vtd_device *device, bool present);
-/** vtd_pasid_entry() - The 8 quadwords of @pasid; NULL: no memory */
-uint64_t *vtd_pasid_entry(struct vtd_device *device, uint32_t pasid);
-/** vtd_pasid_write() - Make the entry of @use valid, its P bit last; @track_dirty: SSADE */
-void vtd_pasid_write(const struct vtd_use *use, bool track_dirty);
+/** vtd_entry_room() - Tables on the way to the entry of @pasid; 0 or -ENOMEM */
+int vtd_entry_room(struct vtd_device *device, uint32_t pasid);
+/** vtd_entry_write() - Make the entry of @use valid, its P bit last; @track_dirty: SSADE */
+void vtd_entry_write(const struct vtd_use *use, bool track_dirty);
+/** vtd_entry_clear() - Not present; caches do not know of it yet */
+void vtd_entry_clear(const struct vtd_use *use);
 
 /* vtd_attach.c */
 

@@ -75,11 +75,6 @@ static void use_unlink(struct vtd_use *use)
 	*link = use->next_of_device;
 }
 
-static void entry_clear(const struct vtd_use *use)
-{
-	__atomic_store_n(vtd_pasid_entry(use->device, use->pasid), 0, __ATOMIC_RELEASE);
-}
-
 /* Not present first, invalidate then: the other way round hardware could read the entry again. */
 static void use_end(struct vtd_use *use)
 {
@@ -88,9 +83,9 @@ static void use_end(struct vtd_use *use)
 	if (FAULT("hyp.vtd-invalidates-before-clear",
 		  "caches are invalidated while the PASID entry is still present")) {
 		rc = vtd_flush_entry(use);
-		entry_clear(use);
+		vtd_entry_clear(use);
 	} else {
-		entry_clear(use);
+		vtd_entry_clear(use);
 		rc = vtd_flush_entry(use);
 	}
 	use_unlink(use);
@@ -108,7 +103,7 @@ static int device_open(struct vtd_device *device)
 	uint64_t ecap = device->iommu->ecap, d[1][4];
 	int rc;
 
-	device->pasid = pdev->pasid && ecap & VTD_ECAP_PASID &&
+	device->pasid = pdev->pasid && ecap & VTD_ECAP_PASID && !device->iommu->legacy &&
 			!platform->ops->pasid_enable(platform, pdev->rid, true);
 	device->ats = pdev->ats && ecap & VTD_ECAP_DT &&
 		      !platform->ops->ats_enable(platform, pdev->rid, true);
@@ -128,6 +123,7 @@ void vtd_fence(struct vtd_device *device)
 {
 	struct platform *platform = device->iommu->vtd->hyp->platform;
 	uint16_t rid = device->base->pdev->rid;
+	unsigned int n = 0;
 	uint64_t d[3][4];
 
 	if (device->fenced ||
@@ -139,23 +135,35 @@ void vtd_fence(struct vtd_device *device)
 	platform->ops->ats_enable(platform, rid, false);
 	device->ats = device->pri = false;
 	for (struct vtd_use *use = device->uses; use; use = use->next_of_device)
-		entry_clear(use);
+		vtd_entry_clear(use);
 	vtd_context_write(device, false);
-	vtd_inv_context(d[0], VTD_DEVICE, 0, rid, 0);
-	vtd_inv_pasid_cache(d[1], VTD_PC_GLOBAL, 0, 0);
-	vtd_inv_iotlb(d[2], VTD_GLOBAL, 0, 0, 0, false);
-	vtd_submit(device->iommu, d, 3, 0);
+	vtd_inv_context(d[n++], VTD_DEVICE, 0, rid, 0);
+	if (!device->iommu->legacy)
+		vtd_inv_pasid_cache(d[n++], VTD_PC_GLOBAL, 0, 0);
+	vtd_inv_iotlb(d[n++], VTD_GLOBAL, 0, 0, 0, false);
+	vtd_submit(device->iommu, d, n, 0);
+}
+
+/* Can @iommu walk it? Where there is a second stage, all tables are such. */
+static bool walks(const struct vtd_iommu *iommu, const struct vtd_domain *paging)
+{
+	uint64_t cap = iommu->cap;
+
+	if (paging->is_first)
+		return iommu->ecap & VTD_ECAP_FSTS &&
+		       (paging->max_shift <= 21 || cap & VTD_CAP_FS1GP);
+	if (!iommu->legacy && !(iommu->ecap & VTD_ECAP_SSTS))
+		return false;
+	return cap & VTD_CAP_SAGAW_39 << (paging->table.levels - 3) &&
+	       (paging->max_shift <= 12 || cap & VTD_CAP_SSLPS_2M) &&
+	       (paging->max_shift <= 21 || cap & VTD_CAP_SSLPS_1G);
 }
 
 static int compatible(const struct vtd_device *device, struct vtd_domain *domain)
 {
 	const struct vtd_domain *paging = vtd_paging(domain);
-	uint64_t cap = device->iommu->cap;
 
-	if (!(cap & VTD_CAP_SAGAW_39 << (paging->second_stage.levels - 3)))
-		return -EINVAL;
-	if ((paging->max_shift > 12 && !(cap & VTD_CAP_SSLPS_2M)) ||
-	    (paging->max_shift > 21 && !(cap & VTD_CAP_SSLPS_1G)))
+	if (!walks(device->iommu, paging))
 		return -EINVAL;
 	if (domain->base.faults && !device->pri)
 		return -ENODEV;
@@ -187,8 +195,7 @@ int vtd_attach(struct hyp_device *base, uint32_t pasid, struct hyp_domain *domai
 	use->device = device;
 	use->domain = vtd_domain(domain);
 	use->pasid = pasid == HYP_NO_PASID ? VTD_RID_PASID : pasid;
-	if (!vtd_pasid_entry(device, use->pasid))
-		rc = -ENOMEM;
+	rc = vtd_entry_room(device, use->pasid);
 	rc = rc ?: did_get(use->domain, device->iommu, &use->did);
 	if (rc) {
 		free(use);
@@ -205,7 +212,7 @@ int vtd_attach(struct hyp_device *base, uint32_t pasid, struct hyp_domain *domai
 		return -ETIMEDOUT;
 	}
 	use_link(use);
-	vtd_pasid_write(use, vtd_paging(use->domain)->base.dirty_tracking &&
+	vtd_entry_write(use, vtd_paging(use->domain)->base.dirty_tracking &&
 			!FAULT("hyp.vtd-attach-untracked",
 			       "what is attached while dirty tracking is on is not tracked"));
 	if (device->iommu->cap & VTD_CAP_CM)

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* VT-d second-stage domains: map, unmap, dirty tracking (D51397, 3.7, 3.7.2). */
+/* VT-d paging domains: map, unmap, dirty tracking (D51397, 3.6, 3.7, 3.7.2). */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "core/fault.h"
 #include "vtd.h"
+
+#define FIRST_STAGE_LEVELS 4
 
 static unsigned int levels_of(uint64_t cap)
 {
@@ -13,14 +15,25 @@ static unsigned int levels_of(uint64_t cap)
 	return cap & VTD_CAP_SAGAW_57 ? 5 : 3;
 }
 
+/* A second stage; a first stage on hardware that has no second in scalable mode */
+static int table_init(struct vtd_domain *domain, const struct vtd_iommu *iommu, struct pages *pages)
+{
+	domain->is_first = !iommu->legacy && !(iommu->ecap & VTD_ECAP_SSTS);
+	if (domain->is_first) {
+		domain->max_shift = iommu->cap & VTD_CAP_FS1GP ? 30 : 21;
+		return pgtable_init(&domain->table, &pgtable_x86_64, FIRST_STAGE_LEVELS, 0, pages);
+	}
+	domain->max_shift = iommu->cap & VTD_CAP_SSLPS_1G ? 30 :
+			    iommu->cap & VTD_CAP_SSLPS_2M ? 21 : 12;
+	return pgtable_init(&domain->table, &pgtable_vtdss, levels_of(iommu->cap), 0, pages);
+}
+
 int vtd_paging_alloc(struct hyp_device *device, uint32_t flags, struct hyp_domain **out)
 {
 	const struct vtd_iommu *iommu = vtd_device(device)->iommu;
 	struct vtd_domain *domain;
 	int rc;
 
-	if (!(iommu->ecap & VTD_ECAP_SSTS))
-		return -EOPNOTSUPP;
 	if (flags & IOMMU_HWPT_ALLOC_NEST_PARENT && !(iommu->ecap & VTD_ECAP_NEST) &&
 	    !FAULT("hyp.vtd-nest-unchecked", "nest parents are made for hardware without nesting"))
 		return -EOPNOTSUPP;
@@ -34,10 +47,7 @@ int vtd_paging_alloc(struct hyp_device *device, uint32_t flags, struct hyp_domai
 		return -ENOMEM;
 	domain->base.hyp = device->hyp;
 	domain->base.flags = flags;
-	domain->max_shift = iommu->cap & VTD_CAP_SSLPS_1G ? 30 :
-			    iommu->cap & VTD_CAP_SSLPS_2M ? 21 : 12;
-	rc = pgtable_init(&domain->second_stage, &pgtable_vtdss, levels_of(iommu->cap), 0,
-			  &device->hyp->pages);
+	rc = table_init(domain, iommu, &device->hyp->pages);
 	if (rc) {
 		free(domain);
 		return rc;
@@ -55,22 +65,30 @@ void vtd_domain_free(struct hyp_domain *base)
 			;
 		*link = domain->sibling;
 	} else {
-		pgtable_fini(&domain->second_stage);
+		pgtable_fini(&domain->table);
 	}
 	free(domain);
+}
+
+static uint64_t aperture_last(const struct vtd_domain *domain)
+{
+	/* Of a first stage, the canonical addresses that do not begin with ones (3.6) */
+	return (1ull << (12 + 9 * domain->table.levels - domain->is_first)) - 1;
 }
 
 int vtd_map(struct hyp_domain *base, uint64_t iova, uint64_t pa, uint64_t len, uint32_t prot)
 {
 	struct vtd_domain *domain = vtd_domain(base);
-	unsigned int bits = 0;
+	unsigned int bits = domain->is_first ? PGTABLE_USER : 0;
 	int rc;
 
+	if (domain->is_first && iova + len - 1 > aperture_last(domain))
+		return -ERANGE;
 	bits |= prot & IOMMU_IOAS_MAP_READABLE ? PGTABLE_READ : 0;
 	bits |= prot & IOMMU_IOAS_MAP_WRITEABLE ? PGTABLE_WRITE : 0;
 	if (base->flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING)
 		bits |= PGTABLE_NO_ACCESSED | PGTABLE_NO_DIRTY;
-	rc = pgtable_map(&domain->second_stage, iova, pa, len, bits, domain->max_shift);
+	rc = pgtable_map(&domain->table, iova, pa, len, bits, domain->max_shift);
 	return rc ?: vtd_flush_absent(domain, iova, iova + len - 1);
 }
 
@@ -82,15 +100,10 @@ int vtd_unmap(struct hyp_domain *base, uint64_t iova, uint64_t len)
 {
 	struct vtd_domain *domain = vtd_domain(base);
 
-	pgtable_unmap(&domain->second_stage, iova, len, false);
+	pgtable_unmap(&domain->table, iova, len, false);
 	if (FAULT("hyp.vtd-unmap-no-flush", "unmapping invalidates nothing"))
 		return 0;
 	return vtd_flush_paging(domain, iova, iova + len - 1);
-}
-
-static uint64_t aperture_last(const struct vtd_domain *domain)
-{
-	return (1ull << (12 + 9 * domain->second_stage.levels)) - 1;
 }
 
 /* The leaf entry that covers @iova, and log2 of what it, or the hole there, covers */
@@ -123,7 +136,7 @@ static bool collect_dirty(struct vtd_domain *domain, uint64_t iova, uint64_t las
 		written = VTD_SS_A;
 	for (uint64_t size; iova <= last; iova = (iova & -size) + size) {
 		unsigned int shift = 0;
-		uint64_t *entry = leaf_entry(&domain->second_stage, iova, &shift);
+		uint64_t *entry = leaf_entry(&domain->table, iova, &shift);
 
 		size = 1ull << shift;
 		if (entry && __atomic_load_n(entry, __ATOMIC_RELAXED) & written) {
@@ -145,7 +158,7 @@ static int rewrite_entries(struct vtd_domain *domain)
 	for (struct vtd_use *use = domain->uses; use; use = use->next_of_domain) {
 		if (use->device->fenced)
 			continue;
-		vtd_pasid_write(use, vtd_paging(domain)->base.dirty_tracking);
+		vtd_entry_write(use, vtd_paging(domain)->base.dirty_tracking);
 		rc = vtd_flush_entry(use) ?: rc;
 	}
 	return rc;

@@ -9,7 +9,7 @@
 #include "core/fault.h"
 #include "vtd.h"
 
-#define WHOLE_ORDER	52
+#define WHOLE_ORDER	52	/* 2^52 pages are all */
 #define PAGE		4096ull
 
 struct batch {
@@ -67,10 +67,12 @@ static bool skip_iommu(const struct vtd_use *use)
 	       FAULT("hyp.vtd-first-iommu-only", "only the first IOMMU of a domain is invalidated");
 }
 
+/* @max: ranges of a higher order go with the whole PASID */
 static void add_piotlb(struct batch *batch, const struct vtd_use *use,
-		       const struct vtd_range *range)
+		       const struct vtd_range *range, unsigned int max)
 {
 	unsigned int order = covering_order(range->first, range->last);
+	bool whole = order > max;
 	uint32_t pasid = use->pasid;
 	bool leaf = range->leaf;
 
@@ -78,10 +80,9 @@ static void add_piotlb(struct batch *batch, const struct vtd_use *use,
 		leaf = true;
 	if (FAULT("hyp.vtd-piotlb-for-rid", "the PASID of an attachment is taken as RID_PASID"))
 		pasid = VTD_RID_PASID;
-	vtd_inv_piotlb(batch_next(batch, use->device->iommu),
-		       order >= WHOLE_ORDER ? VTD_PASID : VTD_PAGE, use->did, pasid,
-		       order >= WHOLE_ORDER ? 0 : range->first,
-		       order >= WHOLE_ORDER ? 0 : order, order >= WHOLE_ORDER ? false : leaf);
+	vtd_inv_piotlb(batch_next(batch, use->device->iommu), whole ? VTD_PASID : VTD_PAGE,
+		       use->did, pasid, whole ? 0 : range->first, whole ? 0 : order,
+		       whole ? false : leaf);
 }
 
 static void add_iotlb(struct batch *batch, const struct vtd_use *use, uint64_t first,
@@ -122,7 +123,7 @@ static void nested_iotlb(const struct vtd_domain *domain, const struct vtd_range
 {
 	for (const struct vtd_use *use = domain->uses; use; use = use->next_of_domain)
 		for (unsigned int i = 0; i < count && !tags_done(use) && !skip_iommu(use); i++)
-			add_piotlb(batch, use, &ranges[i]);
+			add_piotlb(batch, use, &ranges[i], WHOLE_ORDER - 1);
 	batch_end(batch);
 }
 
@@ -154,17 +155,30 @@ int vtd_flush_nested(struct vtd_domain *domain, const struct vtd_range *ranges, 
 	return batch.rc;
 }
 
+/* What one user of a paging domain has cached of a range: by PASID for a first stage, else by domain */
+static void paging_use(const struct vtd_use *use, uint64_t first, uint64_t last,
+		       struct batch *batch)
+{
+	const struct vtd_range range = { first, last, false };
+
+	if (use->domain->is_first)
+		add_piotlb(batch, use, &range, VTD_GET(VTD_CAP_MAMV, use->device->iommu->cap));
+	else
+		add_iotlb(batch, use, first, last);
+}
+
 /*
  * Entries of nested users combine both stages; IOTLB invalidation by page removes them whatever
  * their address (their tag is the guest's), and second-stage paging-structure entries by theirs.
+ * First-stage entries that are absent are never cached, caching mode or not (6.1).
  */
 static void paging_iotlb(const struct vtd_domain *domain, uint64_t first, uint64_t last,
 			 bool absent, struct batch *batch)
 {
 	for (const struct vtd_use *use = domain->uses; use; use = use->next_of_domain)
 		if (!tags_done(use) && !skip_iommu(use) &&
-		    (!absent || use->device->iommu->cap & VTD_CAP_CM))
-			add_iotlb(batch, use, first, last);
+		    (!absent || (use->device->iommu->cap & VTD_CAP_CM && !domain->is_first)))
+			paging_use(use, first, last, batch);
 	if (domain->base.parent ||
 	    FAULT("hyp.vtd-forgets-nested", "a second-stage unmap leaves nested users alone"))
 		return;
@@ -213,17 +227,26 @@ int vtd_flush_absent(struct vtd_domain *domain, uint64_t first, uint64_t last)
 }
 
 /*
- * PASID cache, then everything under the domain id: for second-stage and nested entries that is the
- * IOTLB invalidation by domain, which takes the paging-structure caches along.
+ * Context cache (legacy mode) or PASID cache, then everything under the domain id: for second-stage
+ * and nested entries that is the IOTLB invalidation by domain, which takes the paging-structure
+ * caches along; for first-stage ones the PASID under that domain id.
  */
 int vtd_flush_entry(const struct vtd_use *use)
 {
 	struct vtd_iommu *iommu = use->device->iommu;
 	struct batch batch = {};
 
-	if (!FAULT("hyp.vtd-no-pasid-cache", "a changed PASID entry stays in the PASID cache"))
+	if (iommu->legacy)
+		vtd_inv_context(batch_next(&batch, iommu), VTD_DEVICE, use->did,
+				use->device->base->pdev->rid, 0);
+	else if (!FAULT("hyp.vtd-no-pasid-cache",
+			"a changed PASID entry stays in the PASID cache"))
 		vtd_inv_pasid_cache(batch_next(&batch, iommu), VTD_PC_PASID, use->did, use->pasid);
-	if (!FAULT("hyp.vtd-entry-no-iotlb", "what a PASID entry that is gone translated stays"))
+	if (use->domain->is_first)
+		vtd_inv_piotlb(batch_next(&batch, iommu), VTD_PASID, use->did, use->pasid, 0, 0,
+			       false);
+	else if (!FAULT("hyp.vtd-entry-no-iotlb",
+			"what a PASID entry that is gone translated stays"))
 		vtd_inv_iotlb(batch_next(&batch, iommu), VTD_DOMAIN, use->did, 0, 0, false);
 	batch_end(&batch);
 	if (!FAULT("hyp.vtd-entry-no-devtlb", "the ATC of what is detached stays as it is"))

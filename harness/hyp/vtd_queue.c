@@ -5,7 +5,7 @@
 #include "core/fault.h"
 #include "vtd.h"
 
-#define QUEUE_BYTES 4096	/* QS = 0: 128 descriptors of 32 bytes */
+#define QUEUE_BYTES 4096	/* QS = 0: 128 descriptors of 32 bytes, 256 of 16 */
 
 int vtd_queue_init(struct vtd_iommu *iommu)
 {
@@ -18,9 +18,10 @@ int vtd_queue_init(struct vtd_iommu *iommu)
 		return -ENOMEM;
 	queue->ring = pages_ptr(pages, queue->pa);
 	queue->status = pages_ptr(pages, queue->status_pa);
-	queue->entries = QUEUE_BYTES / sizeof(*queue->ring);
+	queue->words = iommu->legacy ? 2 : 4;
+	queue->entries = QUEUE_BYTES / 8 / queue->words;
 	vtd_write(iommu, VTD_IQT_REG, 8, 0);
-	vtd_write(iommu, VTD_IQA_REG, 8, queue->pa | VTD_IQA_DW);
+	vtd_write(iommu, VTD_IQA_REG, 8, queue->pa | (iommu->legacy ? 0 : VTD_IQA_DW));
 	return 0;
 }
 
@@ -34,10 +35,17 @@ void vtd_queue_fini(struct vtd_iommu *iommu)
 		pages_free(pages, iommu->queue.status_pa, 4096);
 }
 
+static void put_at(struct vtd_queue *queue, unsigned int place, const uint64_t d[4])
+{
+	uint64_t *words = &queue->ring[place % queue->entries * queue->words];
+
+	for (unsigned int i = 0; i < queue->words; i++)
+		__atomic_store_n(&words[i], d[i], __ATOMIC_RELAXED);
+}
+
 static void put(struct vtd_queue *queue, const uint64_t d[4])
 {
-	for (unsigned int i = 0; i < 4; i++)
-		__atomic_store_n(&queue->ring[queue->tail][i], d[i], __ATOMIC_RELAXED);
+	put_at(queue, queue->tail, d);
 	queue->tail = (queue->tail + 1) % queue->entries;
 }
 
@@ -72,12 +80,11 @@ static struct vtd_device *target(struct vtd_iommu *iommu, const uint64_t d[4])
  */
 static int queue_error(struct vtd_iommu *iommu)
 {
-	unsigned int head = VTD_GET(VTD_IQ_OFFSET, vtd_read(iommu, VTD_IQH_REG, 8)) / 2;
+	unsigned int at = VTD_GET(VTD_IQ_OFFSET, vtd_read(iommu, VTD_IQH_REG, 8)) * 2;
 	uint64_t nothing[4];
 
 	vtd_inv_wait(nothing, VTD_INV_WAIT_SW, iommu->queue.status_pa + 8, 0);
-	for (unsigned int i = 0; i < 4; i++)
-		iommu->queue.ring[head % iommu->queue.entries][i] = nothing[i];
+	put_at(&iommu->queue, at / iommu->queue.words, nothing);
 	vtd_write(iommu, VTD_FSTS_REG, 4, VTD_FSTS_IQE);
 	return -EIO;
 }
@@ -125,7 +132,7 @@ static int attempt(struct vtd_iommu *iommu, const uint64_t (*descriptors)[4], un
 	queue->sequence++;
 	vtd_inv_wait(wait, VTD_INV_WAIT_SW | wait_flags, queue->status_pa, queue->sequence);
 	put(queue, wait);
-	vtd_write(iommu, VTD_IQT_REG, 8, (uint64_t)queue->tail * sizeof(*queue->ring));
+	vtd_write(iommu, VTD_IQT_REG, 8, (uint64_t)queue->tail * queue->words * 8);
 	if (FAULT("hyp.vtd-no-wait", "the queue is given work, but nobody waits until it is done"))
 		return 0;
 	for (unsigned int tries = 0; !complete(queue); tries++) {

@@ -64,7 +64,7 @@ FIXTURE_SETUP(random)
 		.vendor = RANDOM_VENDOR, .free = variant->free, .seed = prng_seed(),
 		.config = {
 			.iommus = variant->iommus, .devices = WORLD_DEVICES,
-			.needs = (variant->ats ? TARGET_ATS : 0) |
+			.needs = TARGET_NEST | (variant->ats ? TARGET_ATS : 0) |
 				(variant->pasid ? TARGET_PASID : 0) |
 				(variant->free ? TARGET_REFERENCE : 0),
 		},

@@ -24,11 +24,12 @@ static const struct qtest_board boards[] = {
 	},
 	{
 		VIRT, .name = "virt", .iommu_count = 2, .iommus = { 0x0c000000, 0x0c020000 },
-		.buses = { { "pcie.0", 0 }, { "second", 8 } },
+		.buses = { { "pcie.0", 0 }, { "port", 9, .bridge = 8 << 8 } },
 		.options = "-machine virt,memory-backend=ram -cpu cortex-a57 "
 			   "-device pxb-pcie,id=second,bus=pcie.0,bus_nr=8,addr=16 "
 			   "-device arm-smmuv3,primary-bus=pcie.0,stage=nested "
-			   "-device arm-smmuv3,primary-bus=second,stage=nested",
+			   "-device arm-smmuv3,primary-bus=second,stage=nested "
+			   "-device pcie-root-port,id=port,bus=second,addr=0,chassis=1",
 	},
 	{
 		Q35, .vendor = "intel", .name = "q35-vtd", .iommus = { 0xfed90000 },
@@ -37,6 +38,10 @@ static const struct qtest_board boards[] = {
 	{
 		Q35, .vendor = "intel", .name = "q35-vtd-first-stage", .iommus = { 0xfed90000 },
 		.options = Q35_OPTIONS "-device intel-iommu,intremap=off,scalable-mode=on,fsts=on",
+	},
+	{
+		Q35, .vendor = "intel", .name = "q35-vtd-legacy", .iommus = { 0xfed90000 },
+		.options = Q35_OPTIONS "-device intel-iommu,intremap=off",
 	},
 	{
 		Q35, .vendor = "amd", .name = "q35-amdvi", .iommus = { 0xfed80000 },

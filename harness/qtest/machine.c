@@ -16,6 +16,11 @@
 #define PCI_CAPS	0x34
 #define PCI_CAPS_MAX	48
 
+/* PCI-to-PCI bridges 1.2, 3.2.5: bus numbers; memory window in units of WINDOW */
+#define BRIDGE_BUSES	0x18
+#define BRIDGE_MEMORY	0x20
+#define WINDOW		(1ull << 20)
+
 #define PORT_ADDRESS	0xcf8
 #define PORT_DATA	0xcfc
 
@@ -29,13 +34,30 @@ static int share_ram(struct qtest_machine *machine, uint64_t size)
 	return machine->ram == MAP_FAILED ? -errno : 0;
 }
 
+/* Who has BARs on bus number @bus gets them in a window of their own. */
+static void open_bus(struct qtest_machine *machine, unsigned int bus)
+{
+	uint16_t bridge = machine->board->buses[bus].bridge;
+	uint32_t number = machine->board->buses[bus].number;
+	uint32_t window;
+
+	machine->next_bar[bus] = machine->board->bars + bus * WINDOW;
+	if (!bridge)
+		return;
+	window = machine->next_bar[bus] >> 16 & 0xfff0;
+	qtest_config_write(machine, bridge, BRIDGE_BUSES, 4,
+			   number << 16 | number << 8 | bridge >> 8);
+	qtest_config_write(machine, bridge, BRIDGE_MEMORY, 4, window << 16 | window);
+	qtest_device_enable(machine, bridge);
+}
+
 int qtest_machine_start(struct qtest_machine *machine, const struct qtest_board *board,
 			const char *command, uint64_t ram_size, const char *options)
 {
 	char *text = NULL;
 	int rc;
 
-	*machine = (struct qtest_machine){ .board = board, .next_bar = board->bars,
+	*machine = (struct qtest_machine){ .board = board,
 					   .qtest = { .socket = -1, .log = -1 } };
 	rc = share_ram(machine, board->taken + ram_size);
 	if (!rc && asprintf(&text, "-m size=%juM -object memory-backend-file,id=ram,"
@@ -45,6 +67,8 @@ int qtest_machine_start(struct qtest_machine *machine, const struct qtest_board 
 		rc = -ENOMEM;
 	rc = rc ?: qtest_start(&machine->qtest, command, text, &machine->ram_fd, 1);
 	free(text);
+	for (unsigned int bus = 0; bus < board->iommu_count && !rc; bus++)
+		open_bus(machine, bus);
 	return rc;
 }
 
@@ -102,21 +126,23 @@ static void bar_write(const struct dma_bar *bar, uint64_t at, unsigned int size,
 bool qtest_device_bar(struct qtest_machine *machine, uint16_t rid, unsigned int number,
 		      struct dma_bar *bar)
 {
-	unsigned int reg = PCI_BAR0 + 4 * number;
+	unsigned int reg = PCI_BAR0 + 4 * number, bus = 0;
+	uint64_t at;
 	uint32_t size;
 
+	while (bus < QTEST_IOMMUS - 1 && machine->board->buses[bus].number != rid >> 8)
+		bus++;
 	qtest_config_write(machine, rid, reg, 4, ~0u);
 	size = -(qtest_config_read(machine, rid, reg, 4) & ~0xfu);
 	if (!size || !qtest_alive(&machine->qtest))
 		return false;
-	machine->next_bar = (machine->next_bar + size - 1) & -(uint64_t)size;
+	at = (machine->next_bar[bus] + size - 1) & -(uint64_t)size;
 	if (qtest_config_read(machine, rid, reg, 4) & PCI_BAR_64)
-		qtest_config_write(machine, rid, reg + 4, 4, machine->next_bar >> 32);
-	qtest_config_write(machine, rid, reg, 4, machine->next_bar);
+		qtest_config_write(machine, rid, reg + 4, 4, at >> 32);
+	qtest_config_write(machine, rid, reg, 4, at);
 	*bar = (struct dma_bar){ .read = bar_read, .write = bar_write, .number = number,
-				 .priv = &machine->qtest,
-				 .base = machine->next_bar };
-	machine->next_bar += size;
+				 .priv = &machine->qtest, .base = at };
+	machine->next_bar[bus] = at + size;
 	return true;
 }
 

@@ -17,7 +17,7 @@
  * @ram: physical address of RAM
  * @taken: bytes at the beginning of it that the machine uses itself
  * @iommus: registers of each
- * @buses: a PCI bus behind each: its name, its number
+ * @buses: a PCI bus behind each: its name, its number; @bridge: the root port that it is behind
  * @ecam: PCI configuration space; 0: through ports 0xcf8 and 0xcfc
  * @bars: where there is room for BARs
  */
@@ -32,6 +32,7 @@ struct qtest_board {
 	struct {
 		const char *name;
 		uint8_t number;
+		uint16_t bridge;
 	} buses[QTEST_IOMMUS];
 	uint64_t ecam;
 	uint64_t bars;
@@ -41,7 +42,7 @@ struct qtest_board {
  * struct qtest_machine - one that runs
  * @ram: all RAM as it is in our memory, from board->ram on
  * @ram_fd: its file
- * @next_bar: where the next BAR goes
+ * @next_bar: where the next BAR of each bus goes
  */
 struct qtest_machine {
 	const struct qtest_board *board;
@@ -49,7 +50,7 @@ struct qtest_machine {
 	uint8_t *ram;
 	uint64_t ram_size;
 	int ram_fd;
-	uint64_t next_bar;
+	uint64_t next_bar[QTEST_IOMMUS];
 };
 
 /**

@@ -16,7 +16,7 @@
 #include "qtest.h"
 
 #define WORDS_MAX 128
-#define ANSWER_MS 10000		/* an emulator on a busy machine, the start of it included */
+#define ANSWER_MS 60000		/* an emulator on a busy machine, the start of it included */
 #define FDS_MAX 8
 #define FD_PARKED 64		/* where nothing is in the way of QTEST_FD and up */
 

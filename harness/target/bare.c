@@ -8,6 +8,7 @@
 #include "hypervised.h"
 #include "core/check.h"
 #include "dma/probe.h"
+#include "hw_info.h"
 #include "journal.h"
 #include "qtest/board.h"
 #include "qtest/platform.h"
@@ -121,15 +122,13 @@ static const struct target_ops bare_ops = {
 	.close = bare_close,
 };
 
-/* As in the reference machine: a slot for each */
-static unsigned int slot_of(unsigned int device)
-{
-	return device + 1;
-}
-
+/* As in the reference machine a slot for each; a root port has one slot, with functions. */
 static uint16_t rid_of(const struct qtest_board *board, unsigned int device)
 {
-	return board->buses[device % board->iommu_count].number << 8 | slot_of(device) << 3;
+	unsigned int bus = device % board->iommu_count;
+	uint8_t devfn = board->buses[bus].bridge ? device / board->iommu_count : (device + 1) << 3;
+
+	return board->buses[bus].number << 8 | devfn;
 }
 
 static int add_device(struct target *target, unsigned int n)
@@ -164,8 +163,9 @@ static char *device_options(const struct qtest_board *board, unsigned int device
 	FILE *out = open_memstream(&text, &size);
 
 	for (unsigned int i = 0; out && i < devices; i++)
-		fprintf(out, "-device iommu-testdev,bus=%s,addr=%u ",
-			board->buses[i % board->iommu_count].name, slot_of(i));
+		fprintf(out, "-device iommu-testdev,bus=%s,addr=%x.%x,multifunction=on ",
+			board->buses[i % board->iommu_count].name, rid_of(board, i) >> 3 & 31,
+			rid_of(board, i) & 7);
 	if (out)
 		fclose(out);
 	return text;
@@ -211,6 +211,20 @@ static bool wants_other_hardware(const struct target_config *config)
 	       config->no_pasid || config->ats_queue_depth || config->atc_entries || config->ram;
 }
 
+/* What the emulator's IOMMU is there for is in its registers, once it runs. */
+static int look_at_hardware(struct target *target, unsigned int needs)
+{
+	struct hyp *hyp = bare_hyp(target);
+	uint64_t info[256 / 8] = {};
+	uint32_t len;
+
+	if (hyp->vendor->hw_info(&hyp->devices[0], info, &len))
+		return -EIO;
+	target->has |= hw_info_has(hyp->vendor->hw_info_type, info);
+	target->lacks = target_lacks(target, needs);
+	return target->lacks ? -EOPNOTSUPP : 0;
+}
+
 static int open_machine(struct target *target, const char *vendor,
 			const struct target_config *config)
 {
@@ -218,7 +232,7 @@ static int open_machine(struct target *target, const char *vendor,
 						      config->iommus ?: 1);
 	unsigned int i = 0;
 
-	target->lacks = target_lacks(target, config->needs);
+	target->lacks = target_lacks(target, config->needs & ~HW_INFO_NEEDS);
 	if (wants_other_hardware(config))
 		target->lacks = "needs hardware of the test's own making";
 	else if (!board)
@@ -227,7 +241,8 @@ static int open_machine(struct target *target, const char *vendor,
 		return -EOPNOTSUPP;
 	while (strcmp(hypervisors[i].vendor, vendor))
 		i++;
-	return build(target, board, hypervisors[i].ops, config->devices ?: 2);
+	return build(target, board, hypervisors[i].ops, config->devices ?: 2) ?:
+	       look_at_hardware(target, config->needs);
 }
 
 int bare_open(struct target *target, const char *vendor, const struct target_config *config)
@@ -236,8 +251,7 @@ int bare_open(struct target *target, const char *vendor, const struct target_con
 	int rc;
 
 	*target = (struct target){ .ops = &bare_ops, .priv = bare };
-	/* Stock QEMU nests on Arm only: neither ECAP.NEST nor a DTE with GV does anything. */
-	target->has = TARGET_DMA | (strcmp(vendor, "arm") ? 0 : TARGET_NEST);
+	target->has = TARGET_DMA;	/* iommu-testdev has nothing else: no ATC, no PASID, no PRI */
 	if (!bare)
 		return -ENOMEM;
 	bare->machine.ram_fd = bare->machine.qtest.socket = bare->machine.qtest.log = -1;

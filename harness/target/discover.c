@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "discover.h"
+#include "hw_info.h"
 #include "iommufd/iommufd.h"
-#include "spec/smmuv3.h"
 
 #define PCI_DEVICES 256
 #define PCIE_ECAP_ATS 0x0f	/* PCIe 7.8.8 */
@@ -74,11 +74,6 @@ static unsigned int of_driver(const struct dma_driver *driver)
 	       (driver->dma ? TARGET_READ | TARGET_ATOMIC : 0);
 }
 
-static unsigned int of_arm(const struct iommu_hw_info_arm_smmuv3 *info)
-{
-	return smmu_get(SMMU_IDR0_STALL_MODEL, info->idr[0]) == STALL_NEVER ? 0 : TARGET_STALL;
-}
-
 static const char *vendor_of(uint32_t type)
 {
 	return type == IOMMU_HW_INFO_TYPE_INTEL_VTD ? "intel" :
@@ -106,6 +101,8 @@ static int of_iommu(struct found *found, struct iommufd *iommufd, uint32_t dev_i
 {
 	union {
 		struct iommu_hw_info_arm_smmuv3 arm;
+		struct iommu_hw_info_amd amd;
+		struct iommu_hw_info_vtd vtd;
 		uint8_t room[256];
 	} info = {};
 	uint32_t type, len = sizeof(info);
@@ -131,7 +128,8 @@ static int of_iommu(struct found *found, struct iommufd *iommufd, uint32_t dev_i
 		found->has |= TARGET_DIRTY;
 	/* Linux's SMMUv3 driver turns PRI on in no device, and denies what comes all the same. */
 	if (type == IOMMU_HW_INFO_TYPE_ARM_SMMUV3)
-		found->has = (found->has & ~TARGET_PRI) | of_arm(&info.arm);
+		found->has &= ~TARGET_PRI;
+	found->has |= hw_info_has(type, &info) & TARGET_STALL;
 	return 0;
 }
 

@@ -23,10 +23,12 @@ FIXTURE(host)
 	uint8_t *memory;	/* stamped with its own addresses */
 };
 
+/* @iommu: hardware of the variant's own, as struct target_config has it */
 FIXTURE_VARIANT(host)
 {
 	bool ats;
 	unsigned int iommus;
+	const void *(*iommu)(void);
 };
 
 FIXTURE_VARIANT_ADD(host, plain) { .iommus = 1 };
@@ -37,6 +39,7 @@ FIXTURE_SETUP(host)
 {
 	const struct target_config config = {
 		.iommus = variant->iommus, .needs = variant->ats ? TARGET_ATS : 0,
+		.iommu = variant->iommu ? variant->iommu() : NULL,
 	};
 	struct target *target = &self->target;
 

@@ -26,7 +26,7 @@ FIXTURE_VARIANT_ADD(parent, ats) { .ats = true };
 FIXTURE_SETUP(parent)
 {
 	const struct target_config config = {
-		.needs = variant->ats ? TARGET_ATS : 0, .dma_optional = true,
+		.needs = TARGET_NEST | (variant->ats ? TARGET_ATS : 0), .dma_optional = true,
 	};
 	struct target *target = &self->target;
 

@@ -35,7 +35,11 @@ FIXTURE_VARIANT_ADD(nested, pasid_ats_5_levels) { .pasid = 0x1005, .levels = 5, 
 
 FIXTURE_SETUP(nested)
 {
-	TARGET_OPEN(&self->target, "intel", NULL);
+	const struct target_config config = {
+		.needs = target_needs(variant->ats, variant->pasid),
+	};
+
+	TARGET_OPEN(&self->target, "intel", &config);
 	VM_OPEN(&self->vm, &self->target, &vm_intel, 0);
 	vmm_vtd(&self->vm)->guest.levels = variant->levels;
 	ASSERT_EQ(0, vm_add_device(&self->vm, 0, variant->ats, &self->device));

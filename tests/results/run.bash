@@ -297,6 +297,25 @@ run_as() {
 	"$ROOT/run.sh" "$@" --results "$dir" >"$dir.said" 2>&1
 }
 
+# agrees STATUS TEXT JQ: all-pass beside what JQ made of it on another machine
+agrees() {
+	local said status=0
+
+	mkdir -p "$OUT/others" && jq ".tests |= map(.machine = \"other\") | $3" "$OUT/all-pass/results.json" \
+		>"$OUT/others/results.json" || return
+	said=$("$ROOT/run.sh" --agree "$OUT/all-pass" "$OUT/others" 2>&1) || status=$?
+	[[ $status == "$1" && $said == *"$2"* ]] || { echo "status $status: $said"; return 1; }
+}
+
+# Verdicts of two machines side by side: a difference is one until deviations.tsv explains it.
+check_agree() {
+	agrees 0 'other, x86_64-mock: 3 tests ran on both, 3 agree, 0 differ' . &&
+		agrees 1 'not explained' '.tests[0].outcome = "fail"' &&
+		agrees 0 'a reason' '.tests[0] += { outcome: "known", reason: "a reason" }' &&
+		agrees 0 '2 tests ran on both, 2 agree' '.tests[0].outcome = "skip"' &&
+		agrees 0 'no test ran on two machines' '.tests[].outcome = "skip"'
+}
+
 # Two shards are one run; what does not fit together is said, and nothing is written.
 # The same tests on two machines stand side by side, each with its own figures.
 check_merge_machines() {
@@ -474,6 +493,7 @@ main() {
 	tap_check bare-run check_bare
 	tap_check awks-agree check_awks
 	tap_check merge check_merge
+	tap_check agree check_agree
 	tap_check merge-machines check_merge_machines
 	tap_check shards check_shards
 	tap_check plots plots
