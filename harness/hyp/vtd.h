@@ -11,8 +11,9 @@
  *	vtd_flush.c	what a change must invalidate, in which order
  *	vtd_prq.c	page requests and responses
  *
- * Scalable mode where the hardware has it; a device's requests without PASID use PASID 0 (RID_PASID)
- * there. Paging domains are second-stage tables, or first-stage ones where there is no second stage.
+ * Scalable mode where the hardware has it; a device's requests without PASID use PASID 0 there
+ * (RID_PASID). Paging domains are second-stage tables, or first-stage ones where scalable mode has
+ * no second stage.
  */
 #ifndef NIT_HYP_VTD_H
 #define NIT_HYP_VTD_H
@@ -96,7 +97,7 @@ struct vtd_use {
 
 /**
  * struct vtd_domain
- * @table: a paging domain's own; a nested one's is its parent's. @is_first: it is a first-stage table
+ * @table: a paging domain's own; a nested one's is its parent's. @is_first: a first-stage table
  * @first_stage, @levels, @flags: of a nested domain: what the guest's PASID entry says
  * @nested: the nested domains of a parent, linked by @sibling
  * @did, @did_users: its id in each IOMMU, while it has users there

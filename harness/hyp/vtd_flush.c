@@ -155,7 +155,7 @@ int vtd_flush_nested(struct vtd_domain *domain, const struct vtd_range *ranges, 
 	return batch.rc;
 }
 
-/* What one user of a paging domain has cached of a range: by PASID for a first stage, else by domain */
+/* What a user of a paging domain has cached: by PASID for a first stage, else by domain */
 static void paging_use(const struct vtd_use *use, uint64_t first, uint64_t last,
 		       struct batch *batch)
 {

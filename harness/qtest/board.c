@@ -24,12 +24,12 @@ static const struct qtest_board boards[] = {
 	},
 	{
 		VIRT, .name = "virt", .iommu_count = 2, .iommus = { 0x0c000000, 0x0c020000 },
-		.buses = { { "pcie.0", 0 }, { "port", 9, .bridge = 8 << 8 } },
+		.buses = { { "pcie.0", 0 }, { "behind", 3, .bridge = 2 << 8 } },
 		.options = "-machine virt,memory-backend=ram -cpu cortex-a57 "
-			   "-device pxb-pcie,id=second,bus=pcie.0,bus_nr=8,addr=16 "
+			   "-device pxb-pcie,id=second,bus=pcie.0,bus_nr=2,addr=16 "
 			   "-device arm-smmuv3,primary-bus=pcie.0,stage=nested "
 			   "-device arm-smmuv3,primary-bus=second,stage=nested "
-			   "-device pcie-root-port,id=port,bus=second,addr=0,chassis=1",
+			   "-device pcie-root-port,id=behind,bus=second,addr=0,chassis=1",
 	},
 	{
 		Q35, .vendor = "intel", .name = "q35-vtd", .iommus = { 0xfed90000 },

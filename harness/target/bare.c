@@ -251,7 +251,7 @@ int bare_open(struct target *target, const char *vendor, const struct target_con
 	int rc;
 
 	*target = (struct target){ .ops = &bare_ops, .priv = bare };
-	target->has = TARGET_DMA;	/* iommu-testdev has nothing else: no ATC, no PASID, no PRI */
+	target->has = TARGET_DMA;	/* iommu-testdev: no ATC, no PASID, no PRI */
 	if (!bare)
 		return -ENOMEM;
 	bare->machine.ram_fd = bare->machine.qtest.socket = bare->machine.qtest.log = -1;

@@ -181,7 +181,7 @@ TEST_F(host, write_where_only_reading_is_allowed)
 	WRITE(0, NO_PASID, IOVA);
 }
 
-/* Faults that nobody reads of are recorded as far as there is room, and keep nothing from working. */
+/* Faults are recorded as far as there is room, and keep nothing from working. */
 TEST_F(host, more_faults_than_records)
 {
 	RULE("VTD-17");
