@@ -55,6 +55,7 @@
 #define MAX_SPLAT_LINES 120
 #define FILE_CHUNK 1024
 #define KMEMLEAK "/sys/kernel/debug/kmemleak"
+#define TRACING "/sys/kernel/tracing"
 #define KMEMLEAK_AGE 6	/* s; it does not speak of what was allocated in the last 5 */
 #define KMEMLEAK_SCANS 2	/* the first only notes what new objects contain */
 
@@ -106,6 +107,8 @@ static void mount_all(void)
 		mount(mounts[i].type, mounts[i].dir, mounts[i].type, 0, NULL);
 	}
 	symlink("/proc/self/fd", "/dev/fd");
+	if (!mount("tracefs", TRACING, "tracefs", 0, NULL))
+		setenv("NIT_TRACING", TRACING, 1);	/* harness/target/ktrace.h */
 }
 
 static void write_file(const char *path, const char *text)

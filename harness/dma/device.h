@@ -9,6 +9,7 @@
 
 #include "bar.h"
 #include "core/dma.h"
+#include "core/knob.h"
 #include "vfio/vfio.h"
 
 struct dma_device;
@@ -25,12 +26,18 @@ struct dma_device;
  *	became of it; *@word: what was written, as the CPU reads it
  * @dma_start, @dma_finish: a transfer that is held between translation and memory access
  * @prefetch: fetch a translation into the ATC
+ * @prefetch_start, @prefetch_finish: the same, with the IOMMU's answer held on its way; -ECANCELED:
+ *	an invalidation overtook it
  * @page_request, @page_answer: PRI; the answer is the response code, -EAGAIN while there is none
  * @settle: wait until software has taken what the hardware queued for it; -ETIMEDOUT
+ * @turn: a knob of the device, or of the IOMMU that it is behind; @calm: all of both as at first, no moment wanted
+ * @want_moment: stop time in the next moment that software waits for an IOMMU? Time that is stopped
+ *	goes on in either case, and in bounded time by itself. @moment: is it stopped?
  * @mark, @event: what the hardware saw, where it says so: as in struct target_ops
  *
  * Guarantees: after @dma, @probe_write or @dma_finish returned, the transfer is over: it reached
- * memory, or it never will. Every function returns in bounded time.
+ * memory, or it never will. Every function returns in bounded time. Where there is @want_moment, all
+ * but @open and @close may be called from any thread.
  */
 struct dma_driver {
 	const char *name;
@@ -43,10 +50,16 @@ struct dma_driver {
 				     struct dma *dma);
 	enum dma_status (*dma_finish)(struct dma_device *device, unsigned int engine);
 	int (*prefetch)(struct dma_device *device, uint32_t pasid, uint64_t addr, bool write);
+	int (*prefetch_start)(struct dma_device *device, uint32_t pasid, uint64_t addr, bool write);
+	int (*prefetch_finish)(struct dma_device *device);
 	int (*page_request)(struct dma_device *device, uint32_t pasid, uint64_t addr,
 			    unsigned int group, bool write);
 	int (*page_answer)(struct dma_device *device, unsigned int group);
 	int (*settle)(struct dma_device *device);
+	int (*turn)(struct dma_device *device, bool of_iommu, enum knob knob, uint64_t value);
+	int (*calm)(struct dma_device *device);
+	int (*want_moment)(struct dma_device *device, bool wanted);
+	bool (*moment)(struct dma_device *device);
 	uint64_t (*mark)(struct dma_device *device);
 	uint64_t (*event)(struct dma_device *device, uint64_t number, char *line,
 			  unsigned int size);

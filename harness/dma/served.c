@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* An endpoint of reference hardware that nit-hw serves (spec/served.h), by its ring. */
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <time.h>
@@ -12,15 +13,23 @@
 #define MEMORY_BAR 2
 #define SETTLE_S 20	/* a loaded host, emulated CPUs */
 
-/** struct served - @held: by engine, what dma_finish() ends */
+/** struct served - @lock: of the ring; @held: by engine, what dma_finish() ends */
 struct served {
+	pthread_mutex_t lock;
 	struct dma_ring ring;
 	struct dma *held[SERVED_ENGINES];
 };
 
-static struct dma_ring *ring_of(struct dma_device *device)
+static int ring_call(struct dma_device *device, struct served_descriptor *descriptor,
+		     const void *in, size_t in_len, void *out, size_t out_len)
 {
-	return &((struct served *)device->priv)->ring;
+	struct served *served = device->priv;
+	int rc;
+
+	pthread_mutex_lock(&served->lock);
+	rc = dma_ring_call(&served->ring, descriptor, in, in_len, out, out_len);
+	pthread_mutex_unlock(&served->lock);
+	return rc;
 }
 
 static bool served_probe(const struct pci_id *id)
@@ -39,6 +48,7 @@ static int served_open(struct dma_device *device)
 	served = calloc(1, sizeof(*served));
 	if (!served)
 		return -ENOMEM;
+	pthread_mutex_init(&served->lock, NULL);
 	rc = dma_ring_open(&served->ring, bars[REGISTERS_BAR].map,
 			   (void *)bars[MEMORY_BAR].map);
 	if (rc)
@@ -50,7 +60,10 @@ static int served_open(struct dma_device *device)
 
 static void served_close(struct dma_device *device)
 {
-	free(device->priv);
+	struct served *served = device->priv;
+
+	pthread_mutex_destroy(&served->lock);
+	free(served);
 	device->priv = NULL;
 }
 
@@ -74,9 +87,8 @@ static enum dma_status transfer(struct dma_device *device, enum served_op op,
 				unsigned int engine, struct dma *dma)
 {
 	struct served_descriptor descriptor = descriptor_of(op, engine, dma);
-	int rc = dma_ring_call(ring_of(device), &descriptor, dma->data,
-			       dma->op == DMA_READ ? 0 : dma->len, dma->data,
-			       dma->op == DMA_WRITE ? 0 : dma->len);
+	int rc = ring_call(device, &descriptor, dma->data, dma->op == DMA_READ ? 0 : dma->len,
+			   dma->data, dma->op == DMA_WRITE ? 0 : dma->len);
 
 	return status_of(rc, &descriptor);
 }
@@ -106,8 +118,7 @@ static enum dma_status served_dma_start(struct dma_device *device, unsigned int 
 
 	if (engine >= SERVED_ENGINES)
 		return DMA_ABORTED;
-	rc = dma_ring_call(&served->ring, &descriptor, dma->data,
-			   dma->op == DMA_READ ? 0 : dma->len, NULL, 0);
+	rc = ring_call(device, &descriptor, dma->data, dma->op == DMA_READ ? 0 : dma->len, NULL, 0);
 	served->held[engine] = dma;
 	return status_of(rc, &descriptor);
 }
@@ -121,25 +132,43 @@ static enum dma_status served_dma_finish(struct dma_device *device, unsigned int
 
 	if (!dma)
 		return DMA_ABORTED;
-	rc = dma_ring_call(&served->ring, &descriptor, NULL, 0, dma->data,
-			   dma->op == DMA_WRITE ? 0 : dma->len);
+	rc = ring_call(device, &descriptor, NULL, 0, dma->data,
+		       dma->op == DMA_WRITE ? 0 : dma->len);
 	return status_of(rc, &descriptor);
 }
 
 /* A descriptor whose result is all there is to know */
 static int call(struct dma_device *device, struct served_descriptor *descriptor)
 {
-	int rc = dma_ring_call(ring_of(device), descriptor, NULL, 0, NULL, 0);
+	int rc = ring_call(device, descriptor, NULL, 0, NULL, 0);
 
 	return rc ?: descriptor->result;
 }
 
-static int served_prefetch(struct dma_device *device, uint32_t pasid, uint64_t addr, bool write)
+static int fetch(struct dma_device *device, enum served_op op, uint32_t pasid, uint64_t addr,
+		 bool write)
 {
 	struct served_descriptor descriptor = {
-		.op = SERVED_PREFETCH, .pasid = pasid, .addr = addr,
-		.kind = write ? DMA_WRITE : DMA_READ,
+		.op = op, .pasid = pasid, .addr = addr, .kind = write ? DMA_WRITE : DMA_READ,
 	};
+
+	return call(device, &descriptor);
+}
+
+static int served_prefetch(struct dma_device *device, uint32_t pasid, uint64_t addr, bool write)
+{
+	return fetch(device, SERVED_PREFETCH, pasid, addr, write);
+}
+
+static int served_prefetch_start(struct dma_device *device, uint32_t pasid, uint64_t addr,
+				 bool write)
+{
+	return fetch(device, SERVED_PREFETCH_START, pasid, addr, write);
+}
+
+static int served_prefetch_finish(struct dma_device *device)
+{
+	struct served_descriptor descriptor = { .op = SERVED_PREFETCH_FINISH };
 
 	return call(device, &descriptor);
 }
@@ -173,6 +202,39 @@ static int served_settle(struct dma_device *device)
 	return rc == -EAGAIN ? -ETIMEDOUT : rc;
 }
 
+static int served_turn(struct dma_device *device, bool of_iommu, enum knob knob, uint64_t value)
+{
+	struct served_descriptor descriptor = {
+		.op = SERVED_KNOB, .engine = knob, .value = value,
+		.addr = of_iommu ? SERVED_ITS_IOMMU : SERVED_SELF,
+	};
+
+	return call(device, &descriptor);
+}
+
+static int served_calm(struct dma_device *device)
+{
+	struct served_descriptor self = { .op = SERVED_CALM, .addr = SERVED_SELF };
+	struct served_descriptor iommu = { .op = SERVED_CALM, .addr = SERVED_ITS_IOMMU };
+	struct served_descriptor moment = { .op = SERVED_MOMENT };
+
+	return call(device, &self) ?: call(device, &iommu) ?: call(device, &moment);
+}
+
+static int served_want_moment(struct dma_device *device, bool wanted)
+{
+	struct served_descriptor descriptor = { .op = SERVED_MOMENT, .value = wanted };
+
+	return call(device, &descriptor);
+}
+
+static bool served_moment(struct dma_device *device)
+{
+	struct served_descriptor descriptor = { .op = SERVED_STOPPED };
+
+	return !call(device, &descriptor);
+}
+
 static uint64_t served_mark(struct dma_device *device)
 {
 	struct served_descriptor descriptor = { .op = SERVED_MARK };
@@ -184,8 +246,8 @@ static uint64_t served_event(struct dma_device *device, uint64_t number, char *l
 			     unsigned int size)
 {
 	struct served_descriptor descriptor = { .op = SERVED_EVENT, .value = number };
-	int rc = dma_ring_call(ring_of(device), &descriptor, NULL, 0, line,
-			       size < SERVED_LINE ? size : SERVED_LINE);
+	int rc = ring_call(device, &descriptor, NULL, 0, line,
+			   size < SERVED_LINE ? size : SERVED_LINE);
 
 	line[size - 1] = '\0';
 	return rc ? UINT64_MAX : descriptor.value;
@@ -200,9 +262,15 @@ const struct dma_driver dma_served = {
 	.dma_start = served_dma_start,
 	.dma_finish = served_dma_finish,
 	.prefetch = served_prefetch,
+	.prefetch_start = served_prefetch_start,
+	.prefetch_finish = served_prefetch_finish,
 	.page_request = served_page_request,
 	.page_answer = served_page_answer,
 	.settle = served_settle,
+	.turn = served_turn,
+	.calm = served_calm,
+	.want_moment = served_want_moment,
+	.moment = served_moment,
 	.mark = served_mark,
 	.event = served_event,
 };

@@ -87,6 +87,19 @@ static bool amdvi_step(struct hw_iommu *iommu)
 	return any || waiting;
 }
 
+static bool amdvi_awaited(struct hw_iommu *iommu)
+{
+	struct amdvi *amdvi = amdvi_of(iommu);
+	bool awaited;
+
+	amdvi_lock(amdvi);
+	awaited = amdvi->host.wait.active;
+	for (struct amdvi_unit *guest = amdvi->guests; guest; guest = guest->next)
+		awaited |= guest->wait.active;
+	amdvi_unlock(amdvi);
+	return awaited;
+}
+
 static void forget_all(struct amdvi *amdvi)
 {
 	amdvi_unit_stop(&amdvi->host, false);
@@ -133,6 +146,7 @@ static void amdvi_destroy(struct hw_iommu *iommu)
 	.page_request = amdvi_page_request, \
 	.ats_complete = amdvi_ats_complete, \
 	.step = amdvi_step, \
+	.awaited = amdvi_awaited, \
 	.reset = amdvi_reset, \
 	.destroy = amdvi_destroy, \
 }

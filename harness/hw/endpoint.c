@@ -218,7 +218,7 @@ int endpoint_prefetch(struct endpoint *endpoint, uint32_t pasid, uint64_t addr, 
 
 void endpoint_ats_invalidate(struct endpoint *endpoint, const struct hw_ats_invalidate *request)
 {
-	bool taken;
+	bool taken, lost;
 
 	hw_trace(endpoint->machine->trace, endpoint->unit,
 		 "ats invalidate itag %llu pasid %#llx global %llu [%#llx, %#llx]", request->itag,
@@ -228,12 +228,16 @@ void endpoint_ats_invalidate(struct endpoint *endpoint, const struct hw_ats_inva
 	    !(endpoint_is_on(&endpoint->ats) || endpoint->config.answers_while_off))
 		return;
 	pthread_mutex_lock(&endpoint->lock);
-	taken = ats_queue_put(&endpoint->queue, request, endpoint->behaviour.delay_steps);
+	lost = endpoint->behaviour.lose_invalidates;
+	endpoint->behaviour.lose_invalidates -= lost;
+	taken = !lost &&
+		ats_queue_put(&endpoint->queue, request, endpoint->behaviour.delay_steps);
 	if (taken && freedom_take(&endpoint->freedom, endpoint->freedom.early))
 		atc_invalidate(&endpoint->atc, request);
 	pthread_mutex_unlock(&endpoint->lock);
 	if (!taken)
-		hw_trace(endpoint->machine->trace, endpoint->unit,
+		hw_trace(endpoint->machine->trace, endpoint->unit, lost ?
+			 "ats invalidate itag %llu lost" :
 			 "ats invalidate itag %llu lost: queue full", request->itag);
 }
 

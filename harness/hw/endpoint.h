@@ -50,6 +50,7 @@ struct endpoint_config {
  * Each is a fact about this device, not a fault of nit: the IOMMU and the software above must cope.
  * @never_complete: invalidate requests are carried out but never answered
  * @drop_invalidates: neither carried out nor answered
+ * @lose_invalidates: the same of the next ones, as many as this says
  * @wrong_itag: answers name another ITag
  * @complete_twice: every answer is sent twice
  * @short_count: one completion less is sent than the CC field of those that are says
@@ -61,6 +62,7 @@ struct endpoint_config {
 struct endpoint_behaviour {
 	bool never_complete;
 	bool drop_invalidates;
+	unsigned int lose_invalidates;
 	bool wrong_itag;
 	bool complete_twice;
 	bool short_count;

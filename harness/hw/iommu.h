@@ -116,6 +116,7 @@ struct hw_counts {
  * @ats_complete: an invalidate completion arrives: @itags is the ITag vector, @count the CC field:
  *	how many of them each of these ITags gets; 0 means 8
  * @step: let time pass: delayed and pending work proceeds; true if anything did or still may
+ * @awaited: has a command that software waits for (a wait, a CMD_SYNC) not been completed yet?
  * @reset: as after power-on
  *
  * An IOMMU calls endpoint_ats_invalidate() and endpoint_prg_response() from mmio_write and step;
@@ -133,6 +134,7 @@ struct hw_iommu_ops {
 	void (*ats_complete)(struct hw_iommu *iommu, uint16_t rid, uint32_t itags,
 			     unsigned int count);
 	bool (*step)(struct hw_iommu *iommu);
+	bool (*awaited)(struct hw_iommu *iommu);
 	void (*reset)(struct hw_iommu *iommu);
 	void (*destroy)(struct hw_iommu *iommu);
 };

@@ -366,6 +366,17 @@ static bool step(struct hw_iommu *iommu)
 	return any;
 }
 
+static bool awaited(struct hw_iommu *iommu)
+{
+	struct smmuv3 *smmu = to_smmuv3(iommu);
+	bool awaited;
+
+	pthread_mutex_lock(&smmu->lock);
+	awaited = smmu->cmdq.sync != SYNC_NONE || smmuv3_cmdqv_awaited(smmu);
+	pthread_mutex_unlock(&smmu->lock);
+	return awaited;
+}
+
 static void reset(struct hw_iommu *iommu)
 {
 	struct smmuv3 *smmu = to_smmuv3(iommu);
@@ -421,6 +432,7 @@ static const struct hw_iommu_ops ops = {
 	.page_request = smmuv3_page_request,
 	.ats_complete = smmuv3_ats_complete,
 	.step = step,
+	.awaited = awaited,
 	.reset = reset,
 	.destroy = destroy,
 };

@@ -244,6 +244,15 @@ bool smmuv3_cmdqv_step(struct smmuv3 *smmu)
 	return any;
 }
 
+bool smmuv3_cmdqv_awaited(const struct smmuv3 *smmu)
+{
+	bool any = false;
+
+	for (unsigned int i = 0; smmu->cmdqv && i < smmu->cmdqv->vcmdq_count; i++)
+		any |= smmu->cmdqv->vcmdqs[i].cmdq.sync != SYNC_NONE;
+	return any;
+}
+
 /* A CMD_SYNC of the SMMU's own queue settles what queues that are off have left behind. */
 void smmuv3_cmdqv_flush(struct smmuv3 *smmu)
 {

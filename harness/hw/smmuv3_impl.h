@@ -445,6 +445,7 @@ size_t smmuv3_cmdqv_size(const struct smmuv3_config *config);
 uint64_t smmuv3_cmdqv_read(struct smmuv3 *smmu, uint64_t offset, unsigned int size);
 void smmuv3_cmdqv_write(struct smmuv3 *smmu, uint64_t offset, unsigned int size, uint64_t value);
 bool smmuv3_cmdqv_step(struct smmuv3 *smmu);
+bool smmuv3_cmdqv_awaited(const struct smmuv3 *smmu);
 void smmuv3_cmdqv_flush(struct smmuv3 *smmu);
 bool smmuv3_cmdqv_outstanding(const struct smmuv3 *smmu);
 void smmuv3_cmdqv_error(struct smmuv3 *smmu, struct smmuv3_cmdq *cmdq);

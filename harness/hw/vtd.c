@@ -96,6 +96,17 @@ static bool vtd_step(struct hw_iommu *iommu)
 	return any;
 }
 
+static bool vtd_awaited(struct hw_iommu *iommu)
+{
+	struct vtd *vtd = to_vtd(iommu);
+	bool awaited;
+
+	pthread_mutex_lock(&vtd->lock);
+	awaited = vtd_queue_awaited(vtd) || vtd->iotlb_busy;
+	pthread_mutex_unlock(&vtd->lock);
+	return awaited;
+}
+
 static void vtd_destroy(struct hw_iommu *iommu)
 {
 	struct vtd *vtd = to_vtd(iommu);
@@ -118,6 +129,7 @@ static const struct hw_iommu_ops vtd_ops = {
 	.page_request = vtd_page_request,
 	.ats_complete = vtd_ats_complete,
 	.step = vtd_step,
+	.awaited = vtd_awaited,
 	.reset = vtd_reset,
 	.destroy = vtd_destroy,
 };

@@ -337,6 +337,8 @@ void vtd_invalidate_everything(struct vtd *vtd);
 bool vtd_queue_run(struct vtd *vtd);
 /** vtd_queue_busy() - Is there anything left that will happen by itself? */
 bool vtd_queue_busy(struct vtd *vtd);
+/** vtd_queue_awaited() - Is there a wait that has not been completed? */
+bool vtd_queue_awaited(struct vtd *vtd);
 void vtd_queue_step(struct vtd *vtd);
 void vtd_queue_enable(struct vtd *vtd, bool on);
 void vtd_queue_reset(struct vtd *vtd);

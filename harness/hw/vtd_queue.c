@@ -396,6 +396,14 @@ bool vtd_queue_busy(struct vtd *vtd)
 	return obliged(vtd) || vtd_ats_pending(vtd, UINT64_MAX) || vtd->iotlb_busy;
 }
 
+bool vtd_queue_awaited(struct vtd *vtd)
+{
+	for (unsigned int i = 0; i < vtd->held; i++)
+		if (is_wait(held(vtd, i)))
+			return true;
+	return false;
+}
+
 void vtd_queue_step(struct vtd *vtd)
 {
 	for (unsigned int i = 0; i < vtd->held; i++)

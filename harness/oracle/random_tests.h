@@ -66,7 +66,7 @@ FIXTURE_SETUP(random)
 			.iommus = variant->iommus, .devices = WORLD_DEVICES,
 			.needs = TARGET_NEST | (variant->ats ? TARGET_ATS : 0) |
 				(variant->pasid ? TARGET_PASID : 0) |
-				(variant->free ? TARGET_REFERENCE : 0),
+				(variant->free ? TARGET_KNOBS : 0),
 		},
 	};
 	TARGET_OPEN(&target, RANDOM_VENDOR, &self->ref.config);

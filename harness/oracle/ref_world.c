@@ -4,40 +4,56 @@
 #include "core/prng.h"
 #include "ref_world.h"
 
-static void draw_freedom(struct freedom *freedom, struct prng *prng, uint64_t seed,
-			 uint64_t stream)
+/** struct draw - what is drawn for the knobs of one piece of hardware */
+struct draw {
+	struct target *target;
+	unsigned int device;
+	bool of_iommu;
+	struct prng *prng;
+	int rc;
+};
+
+static void turn(struct draw *draw, enum knob knob, uint64_t value)
+{
+	draw->rc = draw->rc ?: draw->target->ops->turn(draw->target, draw->device, draw->of_iommu,
+						       knob, value);
+}
+
+static void draw_freedom(struct draw *draw, uint64_t seed, uint64_t stream)
 {
 	static const uint16_t chances[] = { 0, 0, 20, 100, 500 };
 	enum { N = sizeof(chances) / sizeof(chances[0]) };
+	static const enum knob freedoms[] = {
+		KNOB_EVICT, KNOB_PREFETCH, KNOB_EARLY, KNOB_REORDER, KNOB_OVER, KNOB_DELAY,
+	};
+	struct prng draws;
 
-	freedom->evict = chances[prng_below(prng, N)];
-	freedom->prefetch = chances[prng_below(prng, N)];
-	freedom->early = chances[prng_below(prng, N)];
-	freedom->reorder = chances[prng_below(prng, N)];
-	freedom->over = chances[prng_below(prng, N)];
-	freedom->delay = chances[prng_below(prng, N)];
-	freedom->delay_steps = 1 + prng_below(prng, 16);
-	freedom->no_walk_cache = !prng_below(prng, 4);
-	freedom->small_pages = !prng_below(prng, 4);
-	freedom_seed(freedom, seed, stream);
+	for (unsigned int i = 0; i < sizeof(freedoms) / sizeof(freedoms[0]); i++)
+		turn(draw, freedoms[i], chances[prng_below(draw->prng, N)]);
+	turn(draw, KNOB_DELAY_STEPS, 1 + prng_below(draw->prng, 16));
+	turn(draw, KNOB_NO_WALK_CACHE, !prng_below(draw->prng, 4));
+	turn(draw, KNOB_SMALL_PAGES, !prng_below(draw->prng, 4));
+	prng_init(&draws, seed, stream);
+	turn(draw, KNOB_DRAWS, draws.state);
 }
 
 int ref_world_open(struct target *target, const void *arg)
 {
 	const struct ref_world *ref = arg;
-	struct machine *machine;
 	struct prng prng;
+	struct draw draw = { .target = target, .prng = &prng };
 	int rc = target_open(target, ref->vendor, &ref->config);
 
 	if (rc || !ref->free)
 		return rc;
-	machine = ref_machine(target);
 	prng_init(&prng, ref->seed, 1);
-	for (unsigned int i = 0; i < machine->iommu_count; i++)
-		draw_freedom(&machine->iommus[i]->freedom, &prng, ref->seed, 100 + i);
-	for (unsigned int i = 0; i < machine->endpoint_count; i++)
-		draw_freedom(endpoint_freedom(machine->endpoints[i]), &prng, ref->seed, 200 + i);
-	return 0;
+	draw.of_iommu = true;	/* that of number n is behind IOMMU number n */
+	for (draw.device = 0; draw.device < (ref->config.iommus ?: 1); draw.device++)
+		draw_freedom(&draw, ref->seed, 100 + draw.device);
+	draw.of_iommu = false;
+	for (draw.device = 0; draw.device < target->device_count; draw.device++)
+		draw_freedom(&draw, ref->seed, 200 + draw.device);
+	return draw.rc;
 }
 
 static unsigned long setting(const char *name, unsigned long otherwise)

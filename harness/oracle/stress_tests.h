@@ -64,7 +64,7 @@ FIXTURE_SETUP(stress)
 			.needs = (variant->ats ? TARGET_ATS : 0) |
 				(variant->pasids ? TARGET_PASID : 0) |
 				(variant->plain ? 0 : TARGET_NEST) |
-				(variant->free ? TARGET_REFERENCE : 0),
+				(variant->free ? TARGET_KNOBS : 0),
 		},
 	};
 	TARGET_OPEN(&target, STRESS_VENDOR, &self->ref.config);

@@ -34,7 +34,7 @@ static void before_waiting(struct world *world)
 	if (!held)
 		return;
 	/* Where nobody tells of the wait, nobody can end it from within. */
-	if (!world->target.ops->waiting)
+	if (!(world->target.has & TARGET_WAITING))
 		finish_held(world);
 	else
 		world->target.ops->waiting(&world->target, finish_held, world);
@@ -42,7 +42,7 @@ static void before_waiting(struct world *world)
 
 static int after_waiting(struct world *world, int rc)
 {
-	if (world->target.ops->waiting)
+	if (world->target.has & TARGET_WAITING)
 		world->target.ops->waiting(&world->target, NULL, NULL);
 	return world->what[0] ? -EBADMSG : rc;
 }
@@ -322,7 +322,11 @@ int world_reset(struct world *world, unsigned int device)
 	if (!world->target.ops->reset)
 		return -EALREADY;
 	history_change(up, HISTORY_NONE, 0, world_tick(world));
-	before_waiting(world);
+	/* Of a real device the engines are out of reach meanwhile. */
+	if (world->target.has & TARGET_REFERENCE)
+		before_waiting(world);
+	else
+		finish_held(world);
 	rc = world->target.ops->reset(&world->target, &world->vm.iommufd,
 				      world->devices[device]->dev_id);
 	now = world_tick(world);

@@ -31,7 +31,7 @@ enum served_register {
 };
 
 #define SERVED_MAGIC_VALUE 0x3174696e
-#define SERVED_VERSION_VALUE 1
+#define SERVED_VERSION_VALUE 2
 #define SERVED_REGISTERS_SIZE 0x1000u
 
 #define SERVED_SLOTS 64u
@@ -51,13 +51,15 @@ struct served_ring {
 
 /*
  * What a descriptor asks for. @engine, @pasid, @address and the numbers in them are those of
- * core/dma.h; DMA_NO_PASID is no PASID.
+ * core/dma.h, knobs those of core/knob.h; DMA_NO_PASID is no PASID.
  */
 enum served_op {
 	SERVED_DMA = 1,		/* @len bytes at @addr; result: enum dma_status */
 	SERVED_DMA_START,	/* the same, held between translation and memory access */
 	SERVED_DMA_FINISH,	/* of @engine; data: what was read */
 	SERVED_PREFETCH,	/* @kind: DMA_READ or DMA_WRITE */
+	SERVED_PREFETCH_START,	/* the same, with the answer held on its way */
+	SERVED_PREFETCH_FINISH,
 	SERVED_PAGE_REQUEST,	/* PRI; @value: group, @kind: as above */
 	SERVED_PAGE_ANSWER,	/* PRI; @value: group; result: response code or -EAGAIN */
 	SERVED_SETTLED,		/* result: 0: software took what IOMMUs queued; -EAGAIN */
@@ -65,33 +67,17 @@ enum served_op {
 	SERVED_EVENT,		/* @value: number; out: the number found, data: its line */
 	SERVED_FAULT,		/* data: name of a fault; @value: planted? result: places */
 	SERVED_FAULT_HITS,	/* data: name; @value: how often control came past */
-	SERVED_KNOB,		/* @engine: enum served_knob, @addr: enum served_whose, @value */
+	SERVED_KNOB,		/* @engine: enum knob, @addr: enum served_whose, @value */
+	SERVED_CALM,		/* @addr: enum served_whose: all its knobs at 0 */
+	SERVED_MOMENT,		/* @value: stop time when software waits for an IOMMU next? */
+	SERVED_STOPPED,		/* result: 0: time is stopped; -EAGAIN: it is not */
 	SERVED_COUNT,		/* @engine: enum served_count, @addr: number of the IOMMU */
 };
 
-/* Whose knob: an IOMMU by its number, or the endpoint itself */
-#define SERVED_SELF UINT64_MAX
-
-/* Freedoms (hw/freedom.h) of both, behaviours (hw/endpoint.h) of endpoints only */
-enum served_knob {
-	SERVED_EVICT,
-	SERVED_NEIGHBOUR,
-	SERVED_EARLY,
-	SERVED_REORDER,
-	SERVED_OVER,
-	SERVED_DELAY,
-	SERVED_DELAY_STEPS,
-	SERVED_NO_WALK_CACHE,
-	SERVED_SMALL_PAGES,
-	SERVED_NEVER_COMPLETE,
-	SERVED_DROP_INVALIDATES,
-	SERVED_WRONG_ITAG,
-	SERVED_COMPLETE_TWICE,
-	SERVED_SHORT_COUNT,
-	SERVED_NO_DRAIN,
-	SERVED_COMPLETE_FIRST,
-	SERVED_LATE_STEPS,
-	SERVED_KNOBS,
+/* Whose knob: the endpoint's own, or its IOMMU's */
+enum served_whose {
+	SERVED_SELF,
+	SERVED_ITS_IOMMU,
 };
 
 /* Counters of an IOMMU (hw/iommu.h) */

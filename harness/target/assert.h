@@ -30,6 +30,12 @@
 		SKIP(return, "%s", TARGET_FEWER_DEVICES); \
 } while (0)
 
+/** TURN() - Turn a knob of device number @_device; TURN_IOMMU(): of the IOMMU that it is behind */
+#define TURN(_target, _device, _knob, _value) \
+	ASSERT_EQ(0, (_target)->ops->turn(_target, _device, false, _knob, _value))
+#define TURN_IOMMU(_target, _device, _knob, _value) \
+	ASSERT_EQ(0, (_target)->ops->turn(_target, _device, true, _knob, _value))
+
 /** target_needs() - What a device with or without ATC and PASID needs */
 static inline unsigned int target_needs(bool ats, uint32_t pasid)
 {

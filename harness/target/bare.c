@@ -255,7 +255,7 @@ int bare_open(struct target *target, const char *vendor, const struct target_con
 	if (!bare)
 		return -ENOMEM;
 	bare->machine.ram_fd = bare->machine.qtest.socket = bare->machine.qtest.log = -1;
-	bare->journal.kmsg = -1;
+	bare->journal.kmsg = bare->journal.ktrace.fd = -1;
 	pthread_mutex_init(&bare->dma_lock, NULL);
 	rc = getenv("NIT_QEMU") ? open_machine(target, vendor, config) : -ENOENT;
 	if (rc)

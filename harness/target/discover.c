@@ -71,6 +71,7 @@ static unsigned int of_driver(const struct dma_driver *driver)
 {
 	return !driver ? 0 : TARGET_DMA |
 	       (driver->dma_start ? TARGET_HELD : 0) |
+	       (driver->want_moment ? TARGET_WAITING : 0) | (driver->turn ? TARGET_KNOBS : 0) |
 	       (driver->dma ? TARGET_READ | TARGET_ATOMIC : 0);
 }
 

@@ -19,6 +19,7 @@ void journal_open(struct journal *journal)
 	*journal = (struct journal){ .kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC) };
 	if (journal->kmsg >= 0)
 		lseek(journal->kmsg, 0, SEEK_END);
+	ktrace_open(&journal->ktrace);
 }
 
 void journal_close(struct journal *journal)
@@ -26,6 +27,7 @@ void journal_close(struct journal *journal)
 	if (journal->kmsg >= 0)
 		close(journal->kmsg);
 	journal->kmsg = -1;
+	ktrace_close(&journal->ktrace);
 }
 
 void journal_add(struct journal *journal, const char *format, ...)
@@ -186,8 +188,14 @@ static void add_kernel_log(struct journal *journal)
 	}
 }
 
+static void add_event(void *arg, const char *line)
+{
+	journal_add(arg, "kernel trace: %s", line);
+}
+
 uint64_t journal_mark(struct journal *journal)
 {
+	ktrace_read(&journal->ktrace, add_event, journal);
 	add_kernel_log(journal);
 	return journal->count;
 }

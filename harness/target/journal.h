@@ -9,14 +9,19 @@
 #include <stdint.h>
 
 #include "core/dma.h"
+#include "ktrace.h"
 
 #define JOURNAL_LINES 64
 #define JOURNAL_LINE 160
 
-/** struct journal - @count: lines ever added; @kmsg: the kernel's log from here on, or -1 */
+/**
+ * struct journal - @count: lines ever added
+ * @kmsg: the kernel's log from here on, or -1; @ktrace: its trace events
+ */
 struct journal {
 	uint64_t count;
 	int kmsg;
+	struct ktrace ktrace;
 	char lines[JOURNAL_LINES][JOURNAL_LINE];
 };
 

@@ -12,12 +12,21 @@
 #include "dma/probe.h"
 #include "journal.h"
 #include "kernel.h"
+#include "watch.h"
 
 #define HUGE_PAGE (2ULL << 20)
 #define VIOMMU_REGISTERS (64ULL << 10)	/* struct iommu_viommu_tegra241_cmdqv: page 0 */
 #define MEMORY_ROOM (512ULL << 20)
 #define CANDIDATES 32
 #define HARDWARE_LINES 14	/* of evidence */
+
+/** struct knobs - what tests have turned: it holds for as long as the target is open */
+struct knobs {
+	uint32_t turned;
+	uint64_t value[KNOBS];
+};
+
+_Static_assert(KNOBS <= 32, "a bit for each knob");
 
 /** struct kernel_device - a device of the target; @owner: file of its iommufd, or -1 */
 struct kernel_device {
@@ -26,6 +35,7 @@ struct kernel_device {
 	int owner;
 	struct vfio_device vfio;
 	struct dma_device dma;
+	struct knobs knobs;
 };
 
 /**
@@ -33,9 +43,12 @@ struct kernel_device {
  * @iommufd_ops: the kernel's own
  * @memory: what was handed out, of MEMORY_ROOM bytes of address space; all that DMA may reach
  * @probe_lock: one DMA at a time of devices whose writes have to be looked for
+ * @iommu_knobs: by the number of the IOMMU
  */
 struct kernel {
 	struct kernel_device devices[TARGET_DEVICES];
+	struct knobs iommu_knobs[TARGET_DEVICES];
+	struct watch watch;
 	const struct iommufd_ops *iommufd_ops;
 	struct dma_memory memory;
 	pthread_mutex_t probe_lock;
@@ -155,6 +168,45 @@ static void release(struct kernel_device *device)
 	device->owner = -1;
 }
 
+static int turn_all(struct dma_device *device, bool of_iommu, const struct knobs *knobs)
+{
+	int rc = 0;
+
+	for (unsigned int knob = 0; knob < KNOBS && !rc; knob++)
+		if (knobs->turned & 1u << knob)
+			rc = device->driver->turn(device, of_iommu, knob, knobs->value[knob]);
+	return rc;
+}
+
+/* Whoever had the device before may have died with knobs turned. */
+static int set_knobs(struct target *target, unsigned int number)
+{
+	struct kernel *kernel = kernel_of(target);
+	struct kernel_device *device = &kernel->devices[number];
+	struct dma_device *dma = &device->dma;
+
+	if (!dma->driver->turn)
+		return 0;
+	return dma->driver->calm(dma) ?: turn_all(dma, false, &device->knobs) ?:
+	       turn_all(dma, true, &kernel->iommu_knobs[target->devices[number].iommu]);
+}
+
+static int kernel_turn(struct target *target, unsigned int number, bool of_iommu, enum knob knob,
+		       uint64_t value)
+{
+	struct kernel *kernel = kernel_of(target);
+	struct kernel_device *device = &kernel->devices[number];
+	struct knobs *knobs = of_iommu ? &kernel->iommu_knobs[target->devices[number].iommu] :
+					 &device->knobs;
+
+	journal_add(&kernel->journal, "knob %u of %s%u: %llu", knob,
+		    of_iommu ? "the IOMMU of device " : "device ", number,
+		    (unsigned long long)value);
+	knobs->value[knob] = value;
+	knobs->turned |= 1u << knob;
+	return device->owner < 0 ? 0 : device->dma.driver->turn(&device->dma, of_iommu, knob, value);
+}
+
 static int kernel_bind(struct target *target, struct iommufd *iommufd, unsigned int number,
 		       uint32_t *dev_id)
 {
@@ -169,7 +221,7 @@ static int kernel_bind(struct target *target, struct iommufd *iommufd, unsigned 
 	if (!dma_driver_of(&device->vfio.id))
 		device->dma = (struct dma_device){ .driver = &no_driver, .vfio = &device->vfio };
 	else
-		rc = dma_open(&device->dma, &device->vfio);
+		rc = dma_open(&device->dma, &device->vfio) ?: set_knobs(target, number);
 	if (rc) {
 		release(device);
 		return rc;
@@ -181,8 +233,12 @@ static int kernel_bind(struct target *target, struct iommufd *iommufd, unsigned 
 static void kernel_unbind(struct target *target, struct iommufd *iommufd, unsigned int number,
 			  uint32_t dev_id)
 {
-	journal_add(&kernel_of(target)->journal, "unbind dev %u", dev_id);
-	release(&kernel_of(target)->devices[number]);
+	struct kernel *kernel = kernel_of(target);
+
+	journal_add(&kernel->journal, "unbind dev %u", dev_id);
+	if (kernel->watch.device == &kernel->devices[number].dma)
+		watch_stop(&kernel->watch);
+	release(&kernel->devices[number]);
 }
 
 static int kernel_attach(struct target *target, struct iommufd *iommufd, uint32_t dev_id,
@@ -273,6 +329,23 @@ static int kernel_prefetch(struct target *target, unsigned int number, uint32_t 
 	       -EOPNOTSUPP;
 }
 
+static int kernel_prefetch_start(struct target *target, unsigned int number, uint32_t pasid,
+				 uint64_t addr, bool write)
+{
+	struct dma_device *device = &kernel_of(target)->devices[number].dma;
+
+	return device->driver->prefetch_start ?
+	       device->driver->prefetch_start(device, pasid, addr, write) : -EOPNOTSUPP;
+}
+
+static int kernel_prefetch_finish(struct target *target, unsigned int number)
+{
+	struct dma_device *device = &kernel_of(target)->devices[number].dma;
+
+	return device->driver->prefetch_finish ? device->driver->prefetch_finish(device) :
+	       -EOPNOTSUPP;
+}
+
 /* Mapped for this access only: a vIOMMU lives as long as its registers are mapped. */
 static int kernel_viommu_mmio(struct target *target, struct iommufd *iommufd,
 			      uint64_t mmap_offset, uint64_t offset, unsigned int size, bool write,
@@ -304,6 +377,15 @@ static struct dma_device *observer(struct kernel *kernel)
 			return device;
 	}
 	return NULL;
+}
+
+static void kernel_waiting(struct target *target, void (*fn)(void *arg), void *arg)
+{
+	struct kernel *kernel = kernel_of(target);
+	struct dma_device *device = observer(kernel);
+
+	if (device && device->driver->want_moment && watch_want(&kernel->watch, device, fn, arg))
+		check_note("nobody watches for the moment that the kernel waits");
 }
 
 /* The kernel's threads do their part by themselves; on a single CPU they need it for a moment. */
@@ -366,6 +448,7 @@ static void kernel_close(struct target *target)
 
 	if (!kernel)
 		return;
+	watch_stop(&kernel->watch);
 	for (unsigned int i = 0; i < TARGET_DEVICES; i++)
 		release(&kernel->devices[i]);
 	if (kernel->memory.base)
@@ -389,7 +472,11 @@ static const struct target_ops kernel_ops = {
 	.dma_start = kernel_dma_start,
 	.dma_finish = kernel_dma_finish,
 	.prefetch = kernel_prefetch,
+	.prefetch_start = kernel_prefetch_start,
+	.prefetch_finish = kernel_prefetch_finish,
 	.viommu_mmio = kernel_viommu_mmio,
+	.waiting = kernel_waiting,
+	.turn = kernel_turn,
 	.service = kernel_service,
 	.page_request = kernel_page_request,
 	.page_answer = kernel_page_answer,
@@ -513,7 +600,8 @@ int kernel_open(struct target *target, const char *vendor, const struct target_c
 		kernel->devices[i].owner = -1;
 	pthread_mutex_init(&kernel->probe_lock, NULL);
 	journal_open(&kernel->journal);
-	target->has = ~(TARGET_REFERENCE | TARGET_WAITING);
+	watch_init(&kernel->watch);
+	target->has = ~(TARGET_REFERENCE | (watch_possible() ? 0 : TARGET_WAITING));
 	rc = reserve_memory(kernel) ?: find_machine(target, vendor, config);
 	if (!rc)
 		target->lacks = target_lacks(target, config->needs |

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "hw/knob.h"
 #include "hyp/platform.h"
 #include "hypervised.h"
 #include "ref.h"
@@ -76,6 +77,24 @@ static int ref_prefetch(struct target *target, unsigned int device, uint32_t pas
 				 write ? HW_READ | HW_WRITE : HW_READ);
 }
 
+static int ref_prefetch_start(struct target *target, unsigned int device, uint32_t pasid,
+			      uint64_t addr, bool write)
+{
+	return endpoint_prefetch_start(ref_endpoint(target, device), pasid, addr,
+				       write ? HW_READ | HW_WRITE : HW_READ);
+}
+
+static int ref_prefetch_finish(struct target *target, unsigned int device)
+{
+	return endpoint_prefetch_finish(ref_endpoint(target, device));
+}
+
+static int ref_turn(struct target *target, unsigned int device, bool of_iommu, enum knob knob,
+		    uint64_t value)
+{
+	return hw_turn(ref_endpoint(target, device), of_iommu, knob, value);
+}
+
 static void ref_waiting(struct target *target, void (*fn)(void *arg), void *arg)
 {
 	ref_of(target)->platform.waiting = fn;
@@ -144,8 +163,11 @@ static const struct target_ops ref_ops = {
 	.dma_start = ref_dma_start,
 	.dma_finish = ref_dma_finish,
 	.prefetch = ref_prefetch,
+	.prefetch_start = ref_prefetch_start,
+	.prefetch_finish = ref_prefetch_finish,
 	.viommu_mmio = hypervised_viommu_mmio,
 	.waiting = ref_waiting,
+	.turn = ref_turn,
 	.service = ref_service,
 	.page_request = ref_page_request,
 	.page_answer = ref_page_answer,

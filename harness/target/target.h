@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "core/dma.h"
+#include "core/knob.h"
 #include "iommufd/iommufd.h"
 
 #define TARGET_DEVICES 8
@@ -28,8 +29,13 @@ struct target;
  * @dma: one DMA on @engine of device number @device
  * @dma_start, @dma_finish: the same, held between translation and memory access
  * @prefetch: have the device fetch a translation into its ATC
+ * @prefetch_start, @prefetch_finish: the same, with the IOMMU's answer held on its way; -ECANCELED:
+ *	an invalidation overtook it
  * @viommu_mmio: a guest's access to hardware registers that it owns
- * @waiting: call @fn once as soon as the hypervisor waits for hardware
+ * @waiting: call @fn once as soon as the hypervisor waits for hardware, which stands still meanwhile;
+ *	NULL: never mind. @fn may be called on another thread, and call this again. It must be bounded:
+ *	hardware goes on when it takes longer than a hypervisor has patience.
+ * @turn: a knob of device number @device, or of the IOMMU that it is behind
  * @service: let hardware and hypervisor catch up: interrupts, page responses; -ETIMEDOUT
  * @page_request, @page_answer: PRI; the answer is the response code, -EAGAIN while there is none
  * @mark: the number of the next event; @event: the next one from @number on, as a line;
@@ -56,9 +62,14 @@ struct target_ops {
 				      unsigned int engine);
 	int (*prefetch)(struct target *target, unsigned int device, uint32_t pasid, uint64_t addr,
 			bool write);
+	int (*prefetch_start)(struct target *target, unsigned int device, uint32_t pasid,
+			      uint64_t addr, bool write);
+	int (*prefetch_finish)(struct target *target, unsigned int device);
 	int (*viommu_mmio)(struct target *target, struct iommufd *iommufd, uint64_t mmap_offset,
 			   uint64_t offset, unsigned int size, bool write, uint64_t *value);
 	void (*waiting)(struct target *target, void (*fn)(void *arg), void *arg);
+	int (*turn)(struct target *target, unsigned int device, bool of_iommu, enum knob knob,
+		    uint64_t value);
 	int (*service)(struct target *target);
 	int (*page_request)(struct target *target, unsigned int device, uint32_t pasid,
 			    uint64_t addr, unsigned int group, bool write);
@@ -74,7 +85,7 @@ enum target_need {
 	TARGET_PRI = 1 << 1,		/* page requests */
 	TARGET_PASID = 1 << 2,		/* DMA with a PASID, IOMMUs that translate it */
 	TARGET_STALL = 1 << 3,		/* an IOMMU that holds what faults */
-	TARGET_HELD = 1 << 4,		/* DMA held between translation and memory access */
+	TARGET_HELD = 1 << 4,		/* DMA held after its translation; answers of the IOMMU */
 	TARGET_READ = 1 << 5,		/* DMA that reads, also where it may not write */
 	TARGET_ATOMIC = 1 << 6,		/* DMA_SWAP */
 	TARGET_WAITING = 1 << 7,	/* @waiting of struct target_ops */
@@ -82,6 +93,7 @@ enum target_need {
 	TARGET_DIRTY = 1 << 9,		/* IOMMUs that track dirty pages */
 	TARGET_NEST = 1 << 10,		/* nested translation */
 	TARGET_DMA = 1 << 11,		/* DMA at all; every test needs it but for @dma_optional */
+	TARGET_KNOBS = 1 << 12,		/* @turn of struct target_ops: core/knob.h */
 };
 
 /**

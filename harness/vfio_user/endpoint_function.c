@@ -145,7 +145,7 @@ int endpoint_function_open(struct endpoint_function *served, struct machine *mac
 		.endpoint = endpoint, .machine = machine, .number = place->number,
 		.unit = place->unit,
 		.msi_translated = place->msi_translated, .settled = place->settled,
-		.machine_work = machine_work, .work_arg = arg,
+		.machine_work = machine_work, .work_arg = arg, .moment = place->moment,
 	};
 	function_init(&served->function, place->name, &ops, served, lock);
 	describe(&served->function, endpoint_config(endpoint), place->integrated);

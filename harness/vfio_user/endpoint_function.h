@@ -9,9 +9,10 @@
 #include "hw/machine.h"
 
 #include "function.h"
+#include "moment.h"
 #include "ring.h"
 
-#define HOLD_MS 2000	/* then it goes on by itself: software may be gone */
+#define HOLD_MS 800	/* then it goes on by itself: before an SMMU's driver gives up, after 1 s */
 
 /**
  * struct engine_work - what an engine does, while it is held or stalled as well
@@ -30,6 +31,7 @@ struct engine_work {
  * struct endpoint_function
  * @number, @unit: of the endpoint and of its IOMMU in the machine
  * @machine_work: called from the ring's thread: there may be something for the machine to do
+ * @moment: of the machine
  * @msi, @msi_data: an MSI that is sent as a write of the endpoint; @msi_translated: all are
  * @was_reset: atomic; engines are to forget what they had
  * @on: what the configuration space turned on last
@@ -43,6 +45,7 @@ struct endpoint_function {
 	struct ring ring;
 	void (*machine_work)(void *arg);
 	void *work_arg;
+	struct moment *moment;
 	struct dma msi;
 	uint32_t msi_data;
 	bool msi_translated;
@@ -60,6 +63,7 @@ struct endpoint_function {
 /**
  * struct endpoint_place - where an endpoint is
  * @integrated: on the root bus; @msi_translated, @settled: see struct board_vendor
+ * @moment: of the machine
  */
 struct endpoint_place {
 	const char *name;
@@ -68,6 +72,7 @@ struct endpoint_place {
 	bool integrated;
 	bool msi_translated;
 	bool (*settled)(struct hw_iommu *iommu);
+	struct moment *moment;
 };
 
 /** endpoint_function_open() - Serve @endpoint of @machine; 0 or -errno */

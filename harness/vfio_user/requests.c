@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "core/fault.h"
+#include "hw/knob.h"
 
 #include "endpoint_function.h"
 
@@ -133,6 +134,18 @@ static int prefetch(struct endpoint_function *served, struct order *order)
 	return endpoint_prefetch(served->endpoint, d->pasid, d->addr, access_of(d));
 }
 
+static int prefetch_start(struct endpoint_function *served, struct order *order)
+{
+	const struct served_descriptor *d = order->d;
+
+	return endpoint_prefetch_start(served->endpoint, d->pasid, d->addr, access_of(d));
+}
+
+static int prefetch_finish(struct endpoint_function *served, struct order *order)
+{
+	return endpoint_prefetch_finish(served->endpoint);
+}
+
 /* ---- PRI ---- */
 
 static int page_request(struct endpoint_function *served, struct order *order)
@@ -231,63 +244,35 @@ static int hits(struct endpoint_function *served, struct order *order)
 	return 0;
 }
 
-/** struct knob - @behaviour: in struct endpoint_behaviour, else in struct freedom */
-struct knob {
-	bool behaviour;
-	uint8_t size;
-	size_t offset;
-};
-
-#define FREEDOM(_field) \
-	{ false, sizeof(((struct freedom *)0)->_field), offsetof(struct freedom, _field) }
-#define BEHAVIOUR(_field) { true, sizeof(((struct endpoint_behaviour *)0)->_field), \
-			    offsetof(struct endpoint_behaviour, _field) }
-
-static const struct knob knobs[SERVED_KNOBS] = {
-	[SERVED_EVICT] = FREEDOM(evict),
-	[SERVED_NEIGHBOUR] = FREEDOM(prefetch),
-	[SERVED_EARLY] = FREEDOM(early),
-	[SERVED_REORDER] = FREEDOM(reorder),
-	[SERVED_OVER] = FREEDOM(over),
-	[SERVED_DELAY] = FREEDOM(delay),
-	[SERVED_DELAY_STEPS] = FREEDOM(delay_steps),
-	[SERVED_NO_WALK_CACHE] = FREEDOM(no_walk_cache),
-	[SERVED_SMALL_PAGES] = FREEDOM(small_pages),
-	[SERVED_NEVER_COMPLETE] = BEHAVIOUR(never_complete),
-	[SERVED_DROP_INVALIDATES] = BEHAVIOUR(drop_invalidates),
-	[SERVED_WRONG_ITAG] = BEHAVIOUR(wrong_itag),
-	[SERVED_COMPLETE_TWICE] = BEHAVIOUR(complete_twice),
-	[SERVED_SHORT_COUNT] = BEHAVIOUR(short_count),
-	[SERVED_NO_DRAIN] = BEHAVIOUR(no_drain),
-	[SERVED_COMPLETE_FIRST] = BEHAVIOUR(complete_first),
-	[SERVED_LATE_STEPS] = BEHAVIOUR(delay_steps),
-};
-
-static void *owner_of(struct endpoint_function *served, const struct knob *knob, uint64_t whose)
-{
-	struct machine *machine = served->machine;
-
-	if (knob->behaviour)
-		return whose == SERVED_SELF ? endpoint_behaviour(served->endpoint) : NULL;
-	if (whose == SERVED_SELF)
-		return endpoint_freedom(served->endpoint);
-	return whose < machine->iommu_count ? &machine->iommus[whose]->freedom : NULL;
-}
-
-/* A flag becomes 0 or 1; a number that does not fit is none. */
+/* A device has one IOMMU above it, whose knobs are within its reach. */
 static int turn_knob(struct endpoint_function *served, struct order *order)
 {
 	const struct served_descriptor *d = order->d;
-	const struct knob *knob = d->engine < SERVED_KNOBS ? &knobs[d->engine] : NULL;
-	void *owner = knob ? owner_of(served, knob, d->addr) : NULL;
-	uint64_t value = d->value;
 
-	if (!owner || value >> (8 * knob->size - 1))
+	if (d->addr > SERVED_ITS_IOMMU)
 		return -EINVAL;
-	if (knob->size == 1)
-		value = !!value;
-	memcpy((uint8_t *)owner + knob->offset, &value, knob->size);
+	return hw_turn(served->endpoint, d->addr == SERVED_ITS_IOMMU, d->engine, d->value);
+}
+
+static int calm(struct endpoint_function *served, struct order *order)
+{
+	if (order->d->addr > SERVED_ITS_IOMMU)
+		return -EINVAL;
+	hw_calm(served->endpoint, order->d->addr == SERVED_ITS_IOMMU);
 	return 0;
+}
+
+/* ---- Time ---- */
+
+static int want_moment(struct endpoint_function *served, struct order *order)
+{
+	moment_want(served->moment, order->d->value);
+	return 0;
+}
+
+static int stopped(struct endpoint_function *served, struct order *order)
+{
+	return moment_is_now(served->moment) ? 0 : -EAGAIN;
 }
 
 /* ---- All of them ---- */
@@ -302,6 +287,8 @@ static const struct request_kind {
 	[SERVED_DMA_START] = { dma_start },
 	[SERVED_DMA_FINISH] = { dma_finish, .work = true },
 	[SERVED_PREFETCH] = { prefetch },
+	[SERVED_PREFETCH_START] = { prefetch_start },
+	[SERVED_PREFETCH_FINISH] = { prefetch_finish },
 	[SERVED_PAGE_REQUEST] = { page_request, .work = true },
 	[SERVED_PAGE_ANSWER] = { page_answer },
 	[SERVED_SETTLED] = { settled },
@@ -310,6 +297,9 @@ static const struct request_kind {
 	[SERVED_FAULT] = { plant, .exclusive = true },
 	[SERVED_FAULT_HITS] = { hits },
 	[SERVED_KNOB] = { turn_knob, .exclusive = true },
+	[SERVED_CALM] = { calm, .exclusive = true },
+	[SERVED_MOMENT] = { want_moment, .work = true },
+	[SERVED_STOPPED] = { stopped },
 	[SERVED_COUNT] = { count },
 };
 

@@ -146,7 +146,7 @@ static int open_endpoint(struct server *server, unsigned int index, const char *
 		.name = name, .number = index, .unit = wanted->unit,
 		.integrated = !wanted->port,
 		.msi_translated = server->board->vendor->msi_translated,
-		.settled = server->board->vendor->settled,
+		.settled = server->board->vendor->settled, .moment = &server->moment,
 	};
 	int rc;
 
@@ -235,8 +235,8 @@ static void advance(struct server *server, bool work)
 	if (!work && (!server->busy || now - server->stepped < STEP_NS))
 		return;
 	pthread_rwlock_rdlock(&server->lock);
-	server->busy = work ? !machine_settle(server->machine, SETTLE_STEPS) :
-			    machine_step(server->machine);
+	server->busy = !moment_settle(&server->moment, server->machine, work ? SETTLE_STEPS : 1,
+				      now);
 	pthread_rwlock_unlock(&server->lock);
 	server->stepped = now;
 	write_trace(server);

@@ -18,6 +18,7 @@
  * @lock: see struct function; @memory: the client's, as the first IOMMU's function knows it
  * @functions, @listeners: all functions, and the sockets that their clients connect to
  * @kick: eventfd: the machine has work
+ * @moment: see moment.h
  * @busy, @stepped: the machine waits for something, and when it last made a step
  * @trace, @traced: the file that gets the hardware's trace, and the next event to write
  */
@@ -32,6 +33,7 @@ struct server {
 	struct function *functions[SERVER_FUNCTIONS];
 	int listeners[SERVER_FUNCTIONS];
 	int kick;
+	struct moment moment;
 	bool busy;
 	uint64_t stepped;
 	FILE *trace;

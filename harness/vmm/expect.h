@@ -11,7 +11,7 @@
 #include "target/assert.h"
 #include "vm.h"
 
-#define VM_EVIDENCE_LINES 24
+#define VM_EVIDENCE_LINES 36
 
 /** VM_OPEN() - vm_open() that must succeed; a skip where the hardware does not nest */
 #define VM_OPEN(_vm, _target, _vendor, _parent_flags) do { \

@@ -126,14 +126,15 @@ TEST_F(nested, waits_for_requests_in_flight)
 TEST_F(nested, translation_on_its_way)
 {
 	RULE("ATS-02");
-	NEEDS(&self->target, TARGET_REFERENCE);
-	struct endpoint *endpoint = endpoint_of(&self->target, self->device);
+	NEEDS(&self->target, TARGET_HELD);
+	const struct target_ops *ops = self->target.ops;
 
 	MAP(self->iova, self->page[0], PAGE);
-	ASSERT_EQ(0, endpoint_prefetch_start(endpoint, variant->pasid, self->iova, HW_READ));
+	ASSERT_EQ(0, ops->prefetch_start(&self->target, self->device->number, variant->pasid,
+					 self->iova, false));
 	MAP(self->iova, self->page[1], PAGE);
 	INVALIDATE(self->iova, PAGE, VM_LEAF_ONLY);
-	endpoint_prefetch_finish(endpoint);
+	ops->prefetch_finish(&self->target, self->device->number);
 	REACHES(self->iova, self->page[1]);
 }
 
@@ -329,7 +330,7 @@ static void reset_function(void *arg)
 TEST_F(nested, reset_with_invalidations_pending)
 {
 	RULE("ATS-08");
-	NEEDS(&self->target, TARGET_WAITING);
+	NEEDS(&self->target, TARGET_REFERENCE | TARGET_WAITING);
 	struct endpoint *endpoint = endpoint_of(&self->target, self->device);
 
 	endpoint_behaviour(endpoint)->delay_steps = 10;

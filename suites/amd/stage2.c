@@ -275,11 +275,10 @@ static void read_page(void *arg)
 TEST_F(nested, dirty_tracking_begins_under_dma)
 {
 	RULE("AMD-60");
-	NEEDS(&self->target, TARGET_REFERENCE | TARGET_WAITING);
-	struct freedom *freedom = &ref_machine(&self->target)->iommus[0]->freedom;
+	NEEDS(&self->target, TARGET_KNOBS | TARGET_WAITING);
 
-	freedom->delay = 1000;	/* every wait takes its time */
-	freedom->delay_steps = 3;
+	TURN_IOMMU(&self->target, self->device->number, KNOB_DELAY, 1000);	/* every wait */
+	TURN_IOMMU(&self->target, self->device->number, KNOB_DELAY_STEPS, 3);
 	MAP(self->iova, self->page[0], PAGE);
 	REACHES(self->iova, self->page[0]);
 	for (unsigned int on = 0; on < 2; on++) {

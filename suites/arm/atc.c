@@ -106,7 +106,8 @@ static void refetch(void *arg)
 	struct refetch *moment = arg;
 	FIXTURE_DATA(atc) *self = moment->self;
 
-	moment->done = !endpoint_prefetch(self->endpoint, self->space.pasid, self->iova, HW_READ);
+	moment->done = !self->target.ops->prefetch(&self->target, self->device->number,
+						   self->space.pasid, self->iova, false);
 }
 
 /* In every moment that software waits, and once more in the next one */
@@ -153,14 +154,16 @@ TEST_F(atc, fetched_again_during_a_stage2_unmap)
 /* A translation completion that is on its way when the invalidation overtakes it is discarded. */
 TEST_F(atc, completion_overtaken)
 {
+	const struct target_ops *ops = self->target.ops;
+
 	RULE("ATS-02");
-	NEEDS(&self->target, TARGET_REFERENCE);
+	NEEDS(&self->target, TARGET_HELD);
 	MAP(self->iova, self->page[0], VM_PAGE);
-	ASSERT_EQ(0, endpoint_prefetch_start(self->endpoint, self->space.pasid, self->iova,
-					     HW_READ));
+	ASSERT_EQ(0, ops->prefetch_start(&self->target, self->device->number, self->space.pasid,
+					 self->iova, false));
 	MAP(self->iova, self->page[1], VM_PAGE);
 	INVALIDATE(self->iova, VM_PAGE, VM_LEAF_ONLY);
-	EXPECT_EQ(-ECANCELED, endpoint_prefetch_finish(self->endpoint));
+	EXPECT_EQ(-ECANCELED, ops->prefetch_finish(&self->target, self->device->number));
 	REACHES(self->iova, self->page[1]);
 }
 
@@ -310,9 +313,9 @@ TEST_F(atc, global_is_every_pasid)
 TEST_F(atc, late_answer)
 {
 	RULE("ATS-07");
-	NEEDS(&self->target, TARGET_REFERENCE);
+	NEEDS(&self->target, TARGET_KNOBS);
 	MAP_THEN_REMAP(self->iova, self->page[0], self->page[1]);
-	endpoint_behaviour(self->endpoint)->delay_steps = 100;
+	TURN(&self->target, self->device->number, KNOB_LATE_STEPS, 100);
 	INVALIDATE(self->iova, VM_PAGE, VM_LEAF_ONLY);
 	REACHES(self->iova, self->page[1]);
 }
@@ -324,8 +327,8 @@ TEST_F(atc, more_than_the_device_queues)
 	LIST();
 
 	RULE("ATS-01");
-	NEEDS(&self->target, TARGET_REFERENCE);
-	endpoint_behaviour(self->endpoint)->delay_steps = 1;
+	NEEDS(&self->target, TARGET_KNOBS);
+	TURN(&self->target, self->device->number, KNOB_LATE_STEPS, 1);
 	for (unsigned int i = 0; i < pages; i++)
 		MAP_THEN_REMAP(self->iova + i * VM_PAGE, self->page[0], self->page[1]);
 	TLBI(self->iova, pages * VM_PAGE);
@@ -342,13 +345,29 @@ TEST_F(atc, more_than_the_device_queues)
 TEST_F(atc, answers_twice)
 {
 	RULE("ATS-01");
-	NEEDS(&self->target, TARGET_REFERENCE);
-	endpoint_behaviour(self->endpoint)->complete_twice = true;
+	NEEDS(&self->target, TARGET_KNOBS);
+	TURN(&self->target, self->device->number, KNOB_COMPLETE_TWICE, true);
 	for (unsigned int i = 0; i < 4; i++) {
 		MAP_THEN_REMAP(self->iova + i * VM_PAGE, self->page[0], self->page[1]);
 		INVALIDATE(self->iova + i * VM_PAGE, VM_PAGE, VM_LEAF_ONLY);
 		REACHES(self->iova + i * VM_PAGE, self->page[1]);
 	}
+}
+
+/* What a device loses is asked for again, or reported, and the device fenced: never just done. */
+TEST_F(atc, loses_invalidations)
+{
+	int rc;
+
+	RULE("NEST-07");
+	NEEDS(&self->target, TARGET_KNOBS);
+	MAP_THEN_REMAP(self->iova, self->page[0], self->page[1]);
+	TURN(&self->target, self->device->number, KNOB_LOSE_INVALIDATES, 2);
+	rc = vm_invalidate(&self->space, self->iova, VM_PAGE, VM_LEAF_ONLY);
+	if (rc)
+		REFUSED(self->iova);
+	else
+		REACHES(self->iova, self->page[1]);
 }
 
 /* ---- Devices that do not answer (3.9.1.4) ---- */
@@ -422,11 +441,11 @@ TEST_F(atc, unmap_of_a_device_that_never_answers)
 	const uint64_t hot = 0x80000000;
 
 	RULE("NEST-07");
-	NEEDS(&self->target, TARGET_REFERENCE);
+	NEEDS(&self->target, TARGET_KNOBS);
 	ASSERT_EQ(0, vm_s2_map(&self->vm, hot, self->vm.spare, VM_PAGE, S2_RW));
 	MAP(self->iova, hot, VM_PAGE);
 	REACHES(self->iova, (uintptr_t)self->vm.spare);
-	endpoint_behaviour(self->endpoint)->drop_invalidates = true;
+	TURN(&self->target, self->device->number, KNOB_DROP_INVALIDATES, true);
 	EXPECT_EQ(-ETIMEDOUT, vm_s2_unmap(&self->vm, hot, VM_PAGE));
 	REFUSED(self->iova);
 	EXPECT_EQ(0, vm_s2_unmap(&self->vm, hot, VM_PAGE));
@@ -436,12 +455,12 @@ TEST_F(atc, unmap_of_a_device_that_never_answers)
 TEST_F(atc, fenced_until_reset)
 {
 	RULE("SMMU-56");
-	NEEDS(&self->target, TARGET_REFERENCE);
-	endpoint_behaviour(self->endpoint)->drop_invalidates = true;
+	NEEDS(&self->target, TARGET_KNOBS);
+	TURN(&self->target, self->device->number, KNOB_DROP_INVALIDATES, true);
 	MAP_THEN_REMAP(self->iova, self->page[0], self->page[1]);
 	EXPECT_EQ(-ETIMEDOUT, vm_invalidate(&self->space, self->iova, VM_PAGE, VM_LEAF_ONLY));
 	REFUSED(self->iova);
-	endpoint_behaviour(self->endpoint)->drop_invalidates = false;
+	TURN(&self->target, self->device->number, KNOB_DROP_INVALIDATES, false);
 	ASSERT_EQ(0, self->target.ops->reset(&self->target, &self->vm.iommufd,
 					     self->device->dev_id));
 	REACHES(self->iova, self->page[1]);
@@ -455,12 +474,12 @@ TEST_F(atc, fenced_until_reset)
 TEST_F(atc, answers_after_the_time_out)
 {
 	RULE("ATS-01");
-	NEEDS(&self->target, TARGET_REFERENCE);
-	endpoint_behaviour(self->endpoint)->delay_steps = 5000;
+	NEEDS(&self->target, TARGET_KNOBS);
+	TURN(&self->target, self->device->number, KNOB_LATE_STEPS, 5000);
 	MAP_THEN_REMAP(self->iova, self->page[0], self->page[1]);
 	EXPECT_EQ(-ETIMEDOUT, vm_invalidate(&self->space, self->iova, VM_PAGE, VM_LEAF_ONLY));
 	REFUSED(self->iova);
-	endpoint_behaviour(self->endpoint)->delay_steps = 0;
+	TURN(&self->target, self->device->number, KNOB_LATE_STEPS, 0);
 	ASSERT_EQ(0, self->target.ops->service(&self->target));
 	ASSERT_EQ(0, self->target.ops->reset(&self->target, &self->vm.iommufd,
 					     self->device->dev_id));
@@ -597,14 +616,14 @@ TEST_F(atc, one_of_two_never_answers)
 	struct vm_device *second;
 
 	RULE("SMMU-04");
-	NEEDS(&self->target, TARGET_REFERENCE);
+	NEEDS(&self->target, TARGET_KNOBS);
 	ADD_SECOND(second);
 	MAP(self->iova, self->page[0], VM_PAGE);
 	REACHES(self->iova, self->page[0]);
 	EXPECT_DMA(second, &self->space, self->iova, self->page[0]);
 	MAP(self->iova, self->page[1], VM_PAGE);
 	EXPECT_STALE(second, &self->space, self->iova, self->page[0]);
-	endpoint_behaviour(self->endpoint)->drop_invalidates = true;
+	TURN(&self->target, self->device->number, KNOB_DROP_INVALIDATES, true);
 	EXPECT_EQ(-ETIMEDOUT, vm_invalidate(&self->space, self->iova, VM_PAGE, VM_LEAF_ONLY));
 	REFUSED(self->iova);
 	EXPECT_DMA(second, &self->space, self->iova, self->page[1]);

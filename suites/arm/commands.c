@@ -315,10 +315,10 @@ TEST_F(commands, time_out_in_the_middle)
 	uint32_t handled;
 
 	RULE("SMMU-04");
-	NEEDS(&self->target, TARGET_REFERENCE);
+	NEEDS(&self->target, TARGET_KNOBS);
 	MAP(self->iova, self->page[0], VM_PAGE);
 	REACHES(self->iova, self->page[0]);
-	endpoint_behaviour(ref_endpoint(&self->target, 0))->never_complete = true;
+	TURN(&self->target, 0, KNOB_NEVER_COMPLETE, true);
 	EXPECT_EQ(-ETIMEDOUT, INVOKE(cmds, 3, &handled));
 	EXPECT_EQ(1, handled);
 	REFUSED(self->iova);
@@ -347,7 +347,7 @@ TEST_F(commands, queue_error_is_repaired)
 	uint32_t handled;
 
 	RULE("SMMU-12");
-	NEEDS(&self->target, TARGET_HELD | TARGET_WAITING);
+	NEEDS(&self->target, TARGET_REFERENCE | TARGET_WAITING);
 	self->device->ats = false;
 	MAP_THEN_REMAP(self->iova, self->page[0], self->page[1]);
 	ASSERT_TRUE(vm_write_start(self->device, &self->space, self->iova + 8, 1));

@@ -193,9 +193,9 @@ TEST_F(two_vms, illegal_command)
 TEST_F(two_vms, device_that_does_not_answer)
 {
 	RULE("NEST-06");
-	NEEDS(&self->target, TARGET_REFERENCE);
+	NEEDS(&self->target, TARGET_KNOBS);
 	BOTH_STALE();
-	endpoint_behaviour(ref_endpoint(&self->target, 0))->drop_invalidates = true;
+	TURN(&self->target, 0, KNOB_DROP_INVALIDATES, true);
 	EXPECT_EQ(self->device->ats ? -ETIMEDOUT : 0, vm_invalidate_space(&self->space));
 	EXPECT_DMA(self->device, &self->space, self->iova,
 		   self->device->ats ? VM_NOWHERE : self->page[1]);

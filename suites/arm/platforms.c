@@ -266,11 +266,11 @@ TEST_F(machines, error_on_one)
 TEST_F(machines, device_that_does_not_answer)
 {
 	RULE("SMMU-04");
-	NEEDS(&self->target, TARGET_REFERENCE);
+	NEEDS(&self->target, TARGET_KNOBS);
 	MAP(self->iova, self->page[0], VM_PAGE);
 	BOTH_REACH(self->iova, self->page[0]);
 	MAP(self->iova, self->page[1], VM_PAGE);
-	endpoint_behaviour(ref_endpoint(&self->target, 0))->drop_invalidates = true;
+	TURN(&self->target, 0, KNOB_DROP_INVALIDATES, true);
 	EXPECT_EQ(self->device->ats ? -ETIMEDOUT : 0,
 		  vm_invalidate(&self->space, self->iova, VM_PAGE, VM_LEAF_ONLY));
 	REACHES(self->iova, self->device->ats ? VM_NOWHERE : self->page[1]);

@@ -31,7 +31,8 @@ FIXTURE_VARIANT_ADD(device_tlb, pasid_depth_1) { .pasid = 0x1005, .depth = 1 };
 FIXTURE_SETUP(device_tlb)
 {
 	const struct target_config config = {
-		.ats_queue_depth = variant->depth, .iommu = &vtd_config_full,	/* times out soon */
+		.ats_queue_depth = variant->depth, .needs = target_needs(true, variant->pasid),
+		.iommu = &vtd_config_full, .any_iommu = true,	/* times out soon */
 	};
 
 	TARGET_OPEN(&self->target, "intel", &config);
@@ -68,9 +69,9 @@ static int invalidate(FIXTURE_DATA(device_tlb) *self, uint64_t iova, uint64_t le
 TEST_F(device_tlb, invalidated_with_the_iotlb)
 {
 	RULE("VTD-40");
-	NEEDS(&self->target, TARGET_REFERENCE);
 	MAP_THEN_REMAP(self->iova, self->page[0], self->page[1]);
-	EXPECT_NE(0, endpoint_atc_count(self->endpoint));
+	if (self->endpoint)
+		EXPECT_NE(0, endpoint_atc_count(self->endpoint));
 	EXPECT_EQ(0, invalidate(self, self->iova, PAGE));
 	REACHES(self->iova, self->page[1]);
 }
@@ -86,8 +87,8 @@ static void refetch_now(void *arg)
 	struct refetch *refetch = arg;
 	FIXTURE_DATA(device_tlb) *self = refetch->self;
 
-	refetch->times += !endpoint_prefetch(self->endpoint, self->space.pasid, self->iova,
-					     HW_READ);
+	refetch->times += !self->target.ops->prefetch(&self->target, self->device->number,
+						      self->space.pasid, self->iova, false);
 	if (refetch->times < 16)
 		self->target.ops->waiting(&self->target, refetch_now, arg);
 }
@@ -122,14 +123,16 @@ TEST_F(device_tlb, range_that_straddles)
 /* A translation completion that is on its way when the invalidation overtakes it is discarded. */
 TEST_F(device_tlb, completion_overtaken)
 {
+	const struct target_ops *ops = self->target.ops;
+
 	RULE("ATS-02");
-	NEEDS(&self->target, TARGET_REFERENCE);
+	NEEDS(&self->target, TARGET_HELD);
 	MAP(self->iova, self->page[0], PAGE);
-	ASSERT_EQ(0, endpoint_prefetch_start(self->endpoint, self->space.pasid, self->iova,
-					     HW_READ));
+	ASSERT_EQ(0, ops->prefetch_start(&self->target, self->device->number, self->space.pasid,
+					 self->iova, false));
 	MAP(self->iova, self->page[1], PAGE);
 	EXPECT_EQ(0, invalidate(self, self->iova, PAGE));
-	EXPECT_EQ(-ECANCELED, endpoint_prefetch_finish(self->endpoint));
+	EXPECT_EQ(-ECANCELED, ops->prefetch_finish(&self->target, self->device->number));
 	REACHES(self->iova, self->page[1]);
 }
 
@@ -137,9 +140,9 @@ TEST_F(device_tlb, completion_overtaken)
 TEST_F(device_tlb, late_answer)
 {
 	RULE("ATS-07");
-	NEEDS(&self->target, TARGET_REFERENCE);
+	NEEDS(&self->target, TARGET_KNOBS);
 	MAP_THEN_REMAP(self->iova, self->page[0], self->page[1]);
-	endpoint_behaviour(self->endpoint)->delay_steps = 100;
+	TURN(&self->target, self->device->number, KNOB_LATE_STEPS, 100);
 	EXPECT_EQ(0, invalidate(self, self->iova, PAGE));
 	REACHES(self->iova, self->page[1]);
 }
@@ -151,8 +154,8 @@ TEST_F(device_tlb, more_than_the_device_queues)
 	const unsigned int pages = 100;
 
 	RULE("ATS-06");
-	NEEDS(&self->target, TARGET_REFERENCE);
-	endpoint_behaviour(self->endpoint)->delay_steps = 1;
+	NEEDS(&self->target, TARGET_KNOBS);
+	TURN(&self->target, self->device->number, KNOB_LATE_STEPS, 1);
 	for (unsigned int i = 0; i < pages; i++) {
 		MAP_THEN_REMAP(self->iova + i * PAGE, self->page[0], self->page[1]);
 		guest_vtd_invalidate(&list, self->space.domain, guest_pasid(&self->space),
@@ -167,13 +170,29 @@ TEST_F(device_tlb, more_than_the_device_queues)
 TEST_F(device_tlb, answers_twice)
 {
 	RULE("VTD-12");
-	NEEDS(&self->target, TARGET_REFERENCE);
-	endpoint_behaviour(self->endpoint)->complete_twice = true;
+	NEEDS(&self->target, TARGET_KNOBS);
+	TURN(&self->target, self->device->number, KNOB_COMPLETE_TWICE, true);
 	for (unsigned int i = 0; i < 4; i++) {
 		MAP_THEN_REMAP(self->iova + i * PAGE, self->page[0], self->page[1]);
 		EXPECT_EQ(0, invalidate(self, self->iova + i * PAGE, PAGE));
 		REACHES(self->iova + i * PAGE, self->page[1]);
 	}
+}
+
+/* What a device loses is asked for again, or reported, and the device fenced: never just done. */
+TEST_F(device_tlb, loses_invalidations)
+{
+	int rc;
+
+	RULE("NEST-07");
+	NEEDS(&self->target, TARGET_KNOBS);
+	MAP_THEN_REMAP(self->iova, self->page[0], self->page[1]);
+	TURN(&self->target, self->device->number, KNOB_LOSE_INVALIDATES, 2);
+	rc = invalidate(self, self->iova, PAGE);
+	if (rc)
+		REFUSED(self->iova);
+	else
+		REACHES(self->iova, self->page[1]);
 }
 
 /* ---- Devices that do not answer ---- */

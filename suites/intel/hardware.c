@@ -17,10 +17,16 @@ FIXTURE(hardware)
 	uint64_t page[2];
 };
 
+/** struct setting - of a knob of IOMMU and device; a value of 0 ends a list of them */
+struct setting {
+	enum knob knob;
+	uint16_t value;
+};
+
 FIXTURE_VARIANT(hardware)
 {
 	void (*config)(struct vtd_config *config);
-	void (*freedom)(struct freedom *freedom);
+	const struct setting *freedom;
 };
 
 static void caching_mode(struct vtd_config *config)
@@ -56,25 +62,13 @@ static void bare(struct vtd_config *config)
 	config->pds = config->dit = config->ssads = config->prs = false;
 }
 
-static void out_of_order(struct freedom *freedom)
-{
-	freedom->reorder = 500;
-	freedom->early = 200;
-	freedom->delay = 300;
-	freedom->delay_steps = 8;
-}
+static const struct setting out_of_order[] = {
+	{ KNOB_REORDER, 500 }, { KNOB_EARLY, 200 }, { KNOB_DELAY, 300 }, { KNOB_DELAY_STEPS, 8 }, {},
+};
 
-static void forgetful(struct freedom *freedom)
-{
-	freedom->evict = 200;
-	freedom->over = 300;
-}
+static const struct setting forgetful[] = { { KNOB_EVICT, 200 }, { KNOB_OVER, 300 }, {} };
 
-static void eager(struct freedom *freedom)
-{
-	freedom->prefetch = 500;
-	freedom->small_pages = true;
-}
+static const struct setting eager[] = { { KNOB_PREFETCH, 500 }, { KNOB_SMALL_PAGES, true }, {} };
 
 FIXTURE_VARIANT_ADD(hardware, caching_mode) { .config = caching_mode };
 FIXTURE_VARIANT_ADD(hardware, few_domain_ids) { .config = few_domain_ids };
@@ -89,14 +83,17 @@ FIXTURE_VARIANT_ADD(hardware, eager) { .freedom = eager };
 FIXTURE_SETUP(hardware)
 {
 	struct vtd_config config = vtd_config_full;
-	const struct target_config machine = { .iommu = &config };
+	const struct target_config machine = {
+		.iommu = &config, .any_iommu = !variant->config,
+		.needs = variant->freedom ? TARGET_KNOBS : 0,
+	};
 
 	if (variant->config)
 		variant->config(&config);
 	TARGET_OPEN(&self->target, "intel", &machine);
-	if (variant->freedom) {
-		variant->freedom(&ref_machine(&self->target)->iommus[0]->freedom);
-		variant->freedom(endpoint_freedom(ref_endpoint(&self->target, 0)));
+	for (const struct setting *s = variant->freedom; s && s->value; s++) {
+		TURN_IOMMU(&self->target, 0, s->knob, s->value);
+		TURN(&self->target, 0, s->knob, s->value);
 	}
 	VM_OPEN(&self->vm, &self->target, &vm_intel, 0);
 	ASSERT_EQ(0, vm_add_device(&self->vm, 0, true, &self->device));

@@ -228,7 +228,7 @@ TEST_F(page_request, asked_during_an_invalidation)
 	uint64_t request[4];
 
 	RULE("VTD-48");
-	NEEDS(&self->target, TARGET_WAITING);
+	NEEDS(&self->target, TARGET_REFERENCE | TARGET_WAITING);
 	self->target.ops->waiting(&self->target, ask_now, self);
 	INVALIDATE(IOVA, PAGE, VM_LEAF_ONLY);
 	ASSERT_EQ(0, vmm_vtd_next_request(&self->vm, request));

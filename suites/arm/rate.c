@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* How fast a target goes, round by round: oracle/rate_tests.h */
+#define RATE_VENDOR "arm"
+#define RATE_VM vm_arm
+
+#include "oracle/rate_tests.h"
+
+NIT_TEST_MAIN
