@@ -30,14 +30,15 @@ struct dma_device;
  *	an invalidation overtook it
  * @page_request, @page_answer: PRI; the answer is the response code, -EAGAIN while there is none
  * @settle: wait until software has taken what the hardware queued for it; -ETIMEDOUT
- * @turn: a knob of the device, or of the IOMMU that it is behind; @calm: all of both as at first, no moment wanted
+ * @turn: a knob of the device, or of the IOMMU that it is behind; @calm: all of both as at first,
+ *	and no moment is wanted
  * @want_moment: stop time in the next moment that software waits for an IOMMU? Time that is stopped
  *	goes on in either case, and in bounded time by itself. @moment: is it stopped?
  * @mark, @event: what the hardware saw, where it says so: as in struct target_ops
  *
  * Guarantees: after @dma, @probe_write or @dma_finish returned, the transfer is over: it reached
- * memory, or it never will. Every function returns in bounded time. Where there is @want_moment, all
- * but @open and @close may be called from any thread.
+ * memory, or it never will. Every function returns in bounded time. Where there is @want_moment,
+ * all but @open and @close may be called from any thread.
  */
 struct dma_driver {
 	const char *name;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * How fast a target goes: rounds of a stage-1 change, its invalidation, a DMA and a look at what it
- * reached. A vendor's rate.c defines RATE_VENDOR and RATE_VM (its name, and its struct vm_vendor) and
- * includes this. NIT_RATE_ROUNDS in the environment says how many.
+ * reached. A vendor's rate.c defines RATE_VENDOR and RATE_VM (its name, and its struct vm_vendor)
+ * and includes this. NIT_RATE_ROUNDS in the environment says how many.
  */
 #ifndef NIT_ORACLE_RATE_TESTS_H
 #define NIT_ORACLE_RATE_TESTS_H

@@ -204,7 +204,9 @@ static int kernel_turn(struct target *target, unsigned int number, bool of_iommu
 		    (unsigned long long)value);
 	knobs->value[knob] = value;
 	knobs->turned |= 1u << knob;
-	return device->owner < 0 ? 0 : device->dma.driver->turn(&device->dma, of_iommu, knob, value);
+	if (device->owner < 0)
+		return 0;
+	return device->dma.driver->turn(&device->dma, of_iommu, knob, value);
 }
 
 static int kernel_bind(struct target *target, struct iommufd *iommufd, unsigned int number,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The kernel's own trace events of IOMMUs (Documentation/trace/events.rst), where the running kernel
- * has them: what its driver says it does, beside what hardware saw.
+ * The kernel's own trace events of IOMMUs (Documentation/trace/events.rst), where the running
+ * kernel has them: what its driver says it does, beside what hardware saw.
  *
  * NIT_TRACING in the environment is where tracefs is mounted, as a guest's init says; it is nobody
  * else's then. Without it nothing is traced.

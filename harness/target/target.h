@@ -32,9 +32,9 @@ struct target;
  * @prefetch_start, @prefetch_finish: the same, with the IOMMU's answer held on its way; -ECANCELED:
  *	an invalidation overtook it
  * @viommu_mmio: a guest's access to hardware registers that it owns
- * @waiting: call @fn once as soon as the hypervisor waits for hardware, which stands still meanwhile;
- *	NULL: never mind. @fn may be called on another thread, and call this again. It must be bounded:
- *	hardware goes on when it takes longer than a hypervisor has patience.
+ * @waiting: call @fn once as soon as the hypervisor waits for hardware, which stands still then;
+ *	NULL: never mind. @fn may be called on another thread, and call this again. It must be
+ *	bounded: hardware goes on when it takes longer than a hypervisor has patience.
  * @turn: a knob of device number @device, or of the IOMMU that it is behind
  * @service: let hardware and hypervisor catch up: interrupts, page responses; -ETIMEDOUT
  * @page_request, @page_answer: PRI; the answer is the response code, -EAGAIN while there is none

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * struct target_ops.waiting on a running kernel: a thread that asks hardware for the moment in which
- * the kernel waits for it, and acts then. The kernel may wait with interrupts off, so the two have a
- * processor each.
+ * struct target_ops.waiting on a running kernel: a thread that asks hardware for the moment in
+ * which the kernel waits for it, and acts then. The kernel may wait with interrupts off, so the two
+ * have a processor each.
  */
 #ifndef NIT_TARGET_WATCH_H
 #define NIT_TARGET_WATCH_H

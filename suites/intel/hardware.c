@@ -63,7 +63,8 @@ static void bare(struct vtd_config *config)
 }
 
 static const struct setting out_of_order[] = {
-	{ KNOB_REORDER, 500 }, { KNOB_EARLY, 200 }, { KNOB_DELAY, 300 }, { KNOB_DELAY_STEPS, 8 }, {},
+	{ KNOB_REORDER, 500 }, { KNOB_EARLY, 200 }, { KNOB_DELAY, 300 }, { KNOB_DELAY_STEPS, 8 },
+	{},
 };
 
 static const struct setting forgetful[] = { { KNOB_EVICT, 200 }, { KNOB_OVER, 300 }, {} };
