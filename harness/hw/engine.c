@@ -53,15 +53,18 @@ bool engines_drained(struct endpoint *endpoint, struct engine_drain *drain)
 	return drained;
 }
 
+/* Only for what a thread is in the middle of: who is held or stalled waits for software himself. */
 void engines_wait(struct endpoint *endpoint)
 {
 	struct engine_drain drain;
 
 	engines_take(endpoint, INFLIGHT_UNTRANSLATED | INFLIGHT_TRANSLATED, &drain);
-	while (!engines_drained(endpoint, &drain)) {
+	for (;;) {
 		for (unsigned int i = 0; i < ENDPOINT_ENGINES; i++)
 			if (get_state(&endpoint->engines[i]) != ENGINE_RUNNING)
 				drain.state[i] = 0;
+		if (engines_drained(endpoint, &drain))
+			return;
 		sched_yield();
 	}
 }
