@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # From results.json the baseline that is kept: what was measured, and what it holds for.
-# Needs --arg bench: hash of the sources of the suite.
+# Needs --arg bench: hash of the sources that measure, machines: lines "NAME<TAB>HASH".
 
 .environment as $environment
 | {
@@ -9,7 +9,9 @@
 		cpu: $environment.host.cpu,
 		cpus: $environment.host.cpus,
 		target: $environment.target,
+		machines: ($machines | split("\n") | map(select(. != "") / "\t" | { (.[0]): .[1] }) | add),
 		kernel: ($environment.kernels | map_values("\(.release) \(.config_hash)")),
+		accel: $environment.accel,
 		qemu: $environment.qemu,
 		seed: $environment.seed,
 		bench: $bench

@@ -6,9 +6,28 @@ bench_dir() {
 	printf '%s' "${OPT_BASELINES:-${XDG_DATA_HOME:-$HOME/.local/share}/nit/baselines}"
 }
 
+# bench_sources: prints what measures: the suite; for a kernel in a guest all that is not the kernel, too
+bench_sources() {
+	local dirs=("$ROOT/suites/bench")
+
+	[[ $OPT_TARGET != guest ]] || dirs+=("$ROOT/harness" "$ROOT/guests/init")
+	find "${dirs[@]}" -type f -print0 | LC_ALL=C sort -z | xargs -0 cat
+}
+
+# bench_machines RUN_DIR: "NAME<TAB>HASH" of the machines of a run, whose definitions are what they are
+bench_machines() {
+	local machine arch
+
+	cut -f 1,2 "$1/plan.tsv" | sort -u | while IFS=$'\t' read -r machine arch; do
+		printf '%s\t' "$machine"
+		cat "$ROOT/guests/arch/$arch.arch" "$ROOT/guests/machines/$machine.machine" 2>/dev/null | cache_key
+		echo
+	done
+}
+
 # bench_baseline RUN_DIR: the baseline that a run is, as JSON
 bench_baseline() {
-	jq --arg bench "$(cat "$ROOT"/suites/bench/* | sha256sum | cut -c 1-16)" \
+	jq --arg bench "$(bench_sources | cache_key)" --rawfile machines <(bench_machines "$1") \
 		-f "$RESULTS_LIB/baseline.jq" "$1/results.json"
 }
 

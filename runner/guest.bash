@@ -56,6 +56,7 @@ guest_plan() {
 	printf 'port %s\nenv NIT_SEED=%s\n' "${ARCH[$arch.port]}" "$OPT_SEED"
 	[[ -z ${MACHINE[$machine.target]-} ]] || printf 'env NIT_TARGET=%s\n' "${MACHINE[$machine.target]}"
 	program_env | sed 's/^/env /'
+	[[ -z ${MACHINE[$machine.clock]-} ]] || printf 'env NIT_CLOCK=%s\n' "${MACHINE[$machine.clock]}"
 	[[ -z $HARDWARE_PLAN ]] || cat "$HARDWARE_PLAN"
 	[[ -z $OPT_COVERAGE ]] || echo 'write /sys/kernel/debug/gcov/reset 1'
 	awk -F '\t' '
@@ -83,8 +84,10 @@ guest_initramfs() {
 	[[ ! -d ${PROGRAMS[$arch]}/lib ]] || cp -a "${PROGRAMS[$arch]}/lib/." "$tree/"
 	cp "$plan" "$tree/nit/plan"
 	firmware_tables "$machine" "$tree"
+	# What is packed is the same whenever it is: a boot that counts instructions reads the headers, too.
+	find "$tree" -exec touch -h -d 2026-01-01 {} +
 	(cd "$tree" && find . -mindepth 1 | sed 's,^\./,,' | LC_ALL=C sort |
-		cpio -o -H newc --quiet) >"$file" || return
+		cpio -o -H newc --reproducible --quiet) >"$file" || return
 	rm -rf "$tree"
 }
 
@@ -96,16 +99,32 @@ guest_memory() {
 	echo "$memory"
 }
 
+# guest_clock MACHINE: sets CLOCK to QEMU's options of its clock. With "instructions" an instruction is a ns
+# to all that the guest can see, from its first on: one boot is like another.
+guest_clock() {
+	local machine=$1
+
+	CLOCK=(-accel "${ACCEL[${MACHINE[$machine.arch]}]}")
+	case ${MACHINE[$machine.clock]-} in
+	"") ;;
+	instructions)
+		CLOCK=(-accel tcg -icount "shift=0,sleep=off" -rtc "base=2026-01-01,clock=vm" -seed "$OPT_SEED")
+		;;
+	*) die "$machine: clock = ${MACHINE[$machine.clock]} is not known" "there is: instructions" ;;
+	esac
+}
+
 # guest_command MACHINE KERNEL INITRAMFS CONSOLE: sets GUEST to the QEMU command line
 guest_command() {
 	local machine=$1 arch=${MACHINE[$1.arch]} append
 
 	firmware_options "$machine"
+	guest_clock "$machine"
 	append="console=${ARCH[$arch.console]} panic=-1 oops=panic hung_task_panic=1 loglevel=6"
 	# A busy host may keep a CPU of the guest from running for longer than the kernel's 20 s.
 	append+=" rcupdate.rcu_cpu_stall_timeout=100 watchdog_thresh=50"
 	# shellcheck disable=SC2206 # words
-	GUEST=(${QEMU[$arch]} -M "${ARCH[$arch.machine]}" -accel "${ACCEL[$arch]}"
+	GUEST=(${QEMU[$arch]} -M "${ARCH[$arch.machine]}" "${CLOCK[@]}"
 		-cpu "${MACHINE[$machine.cpu]}" -smp "${MACHINE[$machine.cpus]}" -m "$(guest_memory "$machine")"
 		-nodefaults -display none -no-reboot -serial "file:$4" -serial stdio
 		-kernel "$2" -initrd "$3" ${MACHINE[$machine.options]-} "${HARDWARE[@]}" "${FIRMWARE[@]}" "${DISK[@]}"

@@ -59,13 +59,29 @@ plan_machines() {
 	fi
 }
 
+# plan_programs MACHINE SUITE: the suite's programs that this machine runs; none: all of them. A word
+# SUITE/PROGRAM is about that suite alone, the others about suites without such words.
+plan_programs() {
+	local word own=() others=()
+
+	for word in ${MACHINE[$1.programs]-}; do
+		case $word in
+		"$2"/*) own+=("${word#*/}") ;;
+		*/*) ;;
+		*) others+=("$word") ;;
+		esac
+	done
+	((${#own[@]})) || own=("${others[@]}")
+	printf '%s' "${own[*]}"
+}
+
 # Tests of hardware itself (hw_*) have no use for a kernel that stands before it.
 plan_machine() {
 	local repeat
 
 	for ((repeat = 1; repeat <= OPT_REPEAT; repeat++)); do
 		awk -F '\t' -v OFS='\t' -v machine="$1" -v arch="$2" -v suite="$3" -v repeat="$repeat" \
-			-v target="${MACHINE[$1.target]-}" -v programs=" ${MACHINE[$1.programs]-} " \
+			-v target="${MACHINE[$1.target]-}" -v programs=" $(plan_programs "$1" "$3") " \
 			'$1 == suite && !(target == "kernel" && $2 ~ /^hw_/) &&
 			(programs ~ /^ *$/ || index(programs, " " $2 " ")) {
 				print machine, arch, $1, $2, $3, repeat

@@ -6,7 +6,7 @@ declare -A ARCH=()	# ARCH[x86_64.console]: guests/arch/
 declare -A MACHINE=()	# MACHINE[x86_64-mock.memory]: guests/machines/
 
 readonly ARCH_KEYS=" kbuild image cross debian qemu machine console port append "
-readonly MACHINE_KEYS=" arch suites programs target hardware memory cpus cpu firmware disk options append "
+readonly MACHINE_KEYS=" arch suites programs target hardware memory cpus cpu clock firmware disk options append "
 
 # table_read ARRAY KEYS FILE: add a file's lines under the file's own name
 table_read() {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "figure.h"
@@ -30,6 +33,34 @@ void figure_times(const char *name, const double *values, unsigned int count, co
 			printf(",");
 	}
 	fflush(stdout);
+}
+
+static bool clock_counts_instructions(void)
+{
+	const char *clock = getenv("NIT_CLOCK");
+
+	return clock && !strcmp(clock, "instructions");
+}
+
+static int by_size(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+void figure_costs(const char *name, double *ns, unsigned int count)
+{
+	char p95[80];
+
+	if (!clock_counts_instructions()) {
+		figure_times(name, ns, count, "ns");
+		return;
+	}
+	qsort(ns, count, sizeof(*ns), by_size);
+	snprintf(p95, sizeof(p95), "%s_p95", name);
+	figure_count(name, ns[0], "instructions");
+	figure_count(p95, ns[(count - 1) * 95 / 100], "instructions");
 }
 
 uint64_t figure_now(void)

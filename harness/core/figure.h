@@ -22,6 +22,15 @@ void figure_time(const char *name, double value, const char *unit);
 /** figure_times() - @count samples of it, at least one, on one line */
 void figure_times(const char *name, const double *values, unsigned int count, const char *unit);
 
+/**
+ * figure_costs() - @count samples of what the same work took by figure_now(), in ns; sorts them
+ *
+ * Where the clock counts instructions (NIT_CLOCK=instructions) these are counts: the least, as
+ * @name, and what one in twenty reaches, as @name_p95: work that is not done each time. The timer
+ * interrupt hits fewer. Elsewhere it is figure_times().
+ */
+void figure_costs(const char *name, double *ns, unsigned int count);
+
 /** figure_now() - Nanoseconds of a clock that only goes on */
 uint64_t figure_now(void);
 

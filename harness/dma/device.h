@@ -8,6 +8,7 @@
 #define NIT_DMA_DEVICE_H
 
 #include "bar.h"
+#include "core/counts.h"
 #include "core/dma.h"
 #include "core/knob.h"
 #include "vfio/vfio.h"
@@ -34,6 +35,7 @@ struct dma_device;
  *	and no moment is wanted
  * @want_moment: stop time in the next moment that software waits for an IOMMU? Time that is stopped
  *	goes on in either case, and in bounded time by itself. @moment: is it stopped?
+ * @counts: of all IOMMUs of its machine, and of its own ATC
  * @mark, @event: what the hardware saw, where it says so: as in struct target_ops
  *
  * Guarantees: after @dma, @probe_write or @dma_finish returned, the transfer is over: it reached
@@ -61,6 +63,7 @@ struct dma_driver {
 	int (*calm)(struct dma_device *device);
 	int (*want_moment)(struct dma_device *device, bool wanted);
 	bool (*moment)(struct dma_device *device);
+	int (*counts)(struct dma_device *device, struct counts *counts);
 	uint64_t (*mark)(struct dma_device *device);
 	uint64_t (*event)(struct dma_device *device, uint64_t number, char *line,
 			  unsigned int size);

@@ -235,6 +235,48 @@ static bool served_moment(struct dma_device *device)
 	return !call(device, &descriptor);
 }
 
+static int count(struct dma_device *device, enum served_count which, uint64_t whose, uint64_t *sum)
+{
+	struct served_descriptor descriptor = {
+		.op = SERVED_COUNT, .engine = which, .addr = whose,
+	};
+	int rc = call(device, &descriptor);
+
+	if (!rc)
+		*sum += descriptor.value;
+	return rc;
+}
+
+/* IOMMUs have numbers from 0 on: the first that is refused is not there. */
+static int served_counts(struct dma_device *device, struct counts *counts)
+{
+	const struct {
+		enum served_count which;
+		uint64_t *sum;
+	} counters[] = {
+		{ SERVED_COMMANDS, &counts->commands },
+		{ SERVED_SYNCS, &counts->syncs },
+		{ SERVED_ATS_INVALIDATES, &counts->ats_invalidates },
+		{ SERVED_WALKS, &counts->walks },
+		{ SERVED_TABLE_READS, &counts->table_reads },
+		{ SERVED_REMOVED, &counts->removed },
+		{ SERVED_OVER_REMOVED, &counts->over_removed },
+	};
+	int rc = 0;
+
+	*counts = (struct counts){};
+	for (unsigned int i = 0; i < sizeof(counters) / sizeof(counters[0]); i++) {
+		uint64_t iommu = 0;
+
+		do
+			rc = count(device, counters[i].which, iommu, counters[i].sum);
+		while (!rc && ++iommu);
+		if (rc != -EINVAL || !iommu)
+			return rc;
+	}
+	return count(device, SERVED_CACHED, 0, &counts->cached);
+}
+
 static uint64_t served_mark(struct dma_device *device)
 {
 	struct served_descriptor descriptor = { .op = SERVED_MARK };
@@ -271,6 +313,7 @@ const struct dma_driver dma_served = {
 	.calm = served_calm,
 	.want_moment = served_want_moment,
 	.moment = served_moment,
+	.counts = served_counts,
 	.mark = served_mark,
 	.event = served_event,
 };

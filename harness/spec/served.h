@@ -71,7 +71,7 @@ enum served_op {
 	SERVED_CALM,		/* @addr: enum served_whose: all its knobs at 0 */
 	SERVED_MOMENT,		/* @value: stop time when software waits for an IOMMU next? */
 	SERVED_STOPPED,		/* result: 0: time is stopped; -EAGAIN: it is not */
-	SERVED_COUNT,		/* @engine: enum served_count, @addr: number of the IOMMU */
+	SERVED_COUNT,		/* @engine: enum served_count, @addr: number of an IOMMU */
 };
 
 /* Whose knob: the endpoint's own, or its IOMMU's */
@@ -80,7 +80,7 @@ enum served_whose {
 	SERVED_ITS_IOMMU,
 };
 
-/* Counters of an IOMMU (hw/iommu.h) */
+/* Counters of an IOMMU (hw/iommu.h), and one of the endpoint itself, whatever @addr is */
 enum served_count {
 	SERVED_COMMANDS,
 	SERVED_SYNCS,
@@ -91,6 +91,7 @@ enum served_count {
 	SERVED_ATS_INVALIDATES,
 	SERVED_FAULTS,
 	SERVED_COUNTS,
+	SERVED_CACHED = SERVED_COUNTS,	/* entries in its ATC */
 };
 
 #define SERVED_EXEC 1u

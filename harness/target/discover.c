@@ -72,7 +72,8 @@ static unsigned int of_driver(const struct dma_driver *driver)
 	return !driver ? 0 : TARGET_DMA |
 	       (driver->dma_start ? TARGET_HELD : 0) |
 	       (driver->want_moment ? TARGET_WAITING : 0) | (driver->turn ? TARGET_KNOBS : 0) |
-	       (driver->dma ? TARGET_READ | TARGET_ATOMIC : 0);
+	       (driver->dma ? TARGET_READ | TARGET_ATOMIC : 0) |
+	       (driver->counts ? TARGET_COUNTS : 0);
 }
 
 static const char *vendor_of(uint32_t type)

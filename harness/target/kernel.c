@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "core/check.h"
+#include "core/figure.h"
 #include "discover.h"
 #include "dma/probe.h"
 #include "journal.h"
@@ -19,6 +20,8 @@
 #define MEMORY_ROOM (512ULL << 20)
 #define CANDIDATES 32
 #define HARDWARE_LINES 14	/* of evidence */
+
+#define OTHER_HARDWARE "needs hardware of the test's own making"
 
 /** struct knobs - what tests have turned: it holds for as long as the target is open */
 struct knobs {
@@ -42,6 +45,7 @@ struct kernel_device {
  * struct kernel - what is behind a target of this kind
  * @iommufd_ops: the kernel's own
  * @memory: what was handed out, of MEMORY_ROOM bytes of address space; all that DMA may reach
+ * @call_ns: how long calls of iommufd have taken together
  * @probe_lock: one DMA at a time of devices whose writes have to be looked for
  * @iommu_knobs: by the number of the IOMMU
  */
@@ -51,6 +55,7 @@ struct kernel {
 	struct watch watch;
 	const struct iommufd_ops *iommufd_ops;
 	struct dma_memory memory;
+	_Atomic uint64_t call_ns;
 	pthread_mutex_t probe_lock;
 	struct journal journal;
 };
@@ -65,8 +70,10 @@ static struct kernel *kernel_of(struct target *target)
 static int logged_ioctl(struct iommufd *iommufd, unsigned long request, void *arg)
 {
 	struct kernel *kernel = iommufd->priv;
+	uint64_t began = figure_now();
 	int rc = kernel->iommufd_ops->ioctl(iommufd, request, arg);
 
+	kernel->call_ns += figure_now() - began;
 	journal_ioctl(&kernel->journal, request, arg, rc);
 	return rc;
 }
@@ -419,6 +426,31 @@ static int kernel_page_answer(struct target *target, unsigned int number, unsign
 	return rc ?: device->driver->page_answer(device, group);
 }
 
+/* IOMMUs are the same for every device that says what they counted; its ATC is its own. */
+static int kernel_counts(struct target *target, struct counts *counts)
+{
+	struct kernel *kernel = kernel_of(target);
+	uint64_t cached = 0;
+	int rc = 0;
+
+	*counts = (struct counts){};
+	for (unsigned int i = 0; i < target->device_count && !rc; i++) {
+		struct dma_device *device = &kernel->devices[i].dma;
+
+		if (kernel->devices[i].owner < 0)
+			continue;
+		rc = device->driver->counts(device, counts);
+		cached += counts->cached;
+	}
+	counts->cached = cached;
+	return rc;
+}
+
+static uint64_t kernel_call_ns(struct target *target)
+{
+	return kernel_of(target)->call_ns;
+}
+
 /* The last that the hardware saw, behind what was asked of the kernel */
 static void add_hardware(struct kernel *kernel)
 {
@@ -482,6 +514,8 @@ static const struct target_ops kernel_ops = {
 	.service = kernel_service,
 	.page_request = kernel_page_request,
 	.page_answer = kernel_page_answer,
+	.counts = kernel_counts,
+	.call_ns = kernel_call_ns,
 	.mark = kernel_mark,
 	.event = kernel_event,
 	.close = kernel_close,
@@ -490,8 +524,15 @@ static const struct target_ops kernel_ops = {
 /* What of the machine a test wants is not the machine's to give */
 static bool wants_other_hardware(const struct target_config *config)
 {
-	return (config->iommu && !config->any_iommu) || config->no_ats || config->no_pri ||
-	       config->no_pasid || config->ats_queue_depth || config->atc_entries || config->ram;
+	return (config->iommu && !config->any_iommu) || config->ats_queue_depth ||
+	       config->atc_entries || config->ram;
+}
+
+/* Does a device with @has lack what its test wants it to lack? */
+static bool lacks_enough(unsigned int has, const struct target_config *config)
+{
+	return !((config->no_ats && has & TARGET_ATS) || (config->no_pri && has & TARGET_PRI) ||
+		 (config->no_pasid && has & TARGET_PASID));
 }
 
 static void add_device(struct target *target, struct found *found, unsigned int iommu)
@@ -525,16 +566,19 @@ static unsigned int find_iommus(const struct found *found, unsigned int count,
 }
 
 /* 0, or -errno with target->lacks where that is why */
-static int take(struct target *target, struct found *found, unsigned int iommu, const char *vendor)
+static int take(struct target *target, struct found *found, unsigned int iommu, const char *vendor,
+		const struct target_config *config)
 {
 	int rc = discover_abilities(found);
 
 	if (rc)
 		return rc;
-	if (!found->vendor || strcmp(found->vendor, vendor)) {
+	if (!found->vendor || strcmp(found->vendor, vendor))
 		target->lacks = "the IOMMU here is of another make";
+	else if (!lacks_enough(found->has, config))
+		target->lacks = OTHER_HARDWARE;
+	if (target->lacks)
 		return -EOPNOTSUPP;
-	}
 	add_device(target, found, iommu);
 	return 0;
 }
@@ -568,7 +612,7 @@ static int choose(struct target *target, struct found *found, unsigned int count
 		}
 		if (!n)
 			first = i;
-		rc = take(target, &found[i], n % wanted, vendor);
+		rc = take(target, &found[i], n % wanted, vendor, config);
 		if (rc)
 			return rc;
 	}
@@ -584,7 +628,7 @@ static int find_machine(struct target *target, const char *vendor,
 	if (!count)
 		target->lacks = "no device here that tests may use";
 	else if (wants_other_hardware(config))
-		target->lacks = "needs hardware of the test's own making";
+		target->lacks = OTHER_HARDWARE;
 	if (target->lacks)
 		return -EOPNOTSUPP;
 	return choose(target, found, count, config, vendor);

@@ -48,6 +48,7 @@ static const char * const lacking[] = {
 	"the IOMMU here does not nest",
 	"no driver in harness/dma for a device here: its DMA is not seen",
 	"the hardware here has no knobs that a test could turn",
+	"nobody here counts what the hardware does",
 };
 
 const char *target_lacks(const struct target *target, unsigned int needs)

@@ -126,6 +126,27 @@ static int ref_page_answer(struct target *target, unsigned int device, unsigned 
 	return rc ?: endpoint_prg_answer(ref_endpoint(target, device), group);
 }
 
+static int ref_counts(struct target *target, struct counts *counts)
+{
+	struct machine *machine = ref_machine(target);
+
+	*counts = (struct counts){};
+	for (unsigned int i = 0; i < machine->iommu_count; i++) {
+		struct hw_counts *hw = &machine->iommus[i]->counts;
+
+		counts->commands += hw->commands;
+		counts->syncs += hw->syncs;
+		counts->ats_invalidates += hw->ats_invalidates;
+		counts->walks += hw->walks;
+		counts->table_reads += hw->table_reads;
+		counts->removed += hw->removed;
+		counts->over_removed += hw->over_removed;
+	}
+	for (unsigned int i = 0; i < target->device_count; i++)
+		counts->cached += endpoint_atc_count(ref_endpoint(target, i));
+	return 0;
+}
+
 static uint64_t ref_mark(struct target *target)
 {
 	return hw_trace_number(ref_machine(target)->trace);
@@ -171,6 +192,7 @@ static const struct target_ops ref_ops = {
 	.service = ref_service,
 	.page_request = ref_page_request,
 	.page_answer = ref_page_answer,
+	.counts = ref_counts,
 	.mark = ref_mark,
 	.event = ref_event,
 	.close = ref_close,

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/counts.h"
 #include "core/dma.h"
 #include "core/knob.h"
 #include "iommufd/iommufd.h"
@@ -38,6 +39,8 @@ struct target;
  * @turn: a knob of device number @device, or of the IOMMU that it is behind
  * @service: let hardware and hypervisor catch up: interrupts, page responses; -ETIMEDOUT
  * @page_request, @page_answer: PRI; the answer is the response code, -EAGAIN while there is none
+ * @counts: what the hardware has counted, @cached of devices that are bound
+ * @call_ns: how long calls of iommufd have taken together, by figure_now()
  * @mark: the number of the next event; @event: the next one from @number on, as a line;
  *	UINT64_MAX: no more
  */
@@ -74,6 +77,8 @@ struct target_ops {
 	int (*page_request)(struct target *target, unsigned int device, uint32_t pasid,
 			    uint64_t addr, unsigned int group, bool write);
 	int (*page_answer)(struct target *target, unsigned int device, unsigned int group);
+	int (*counts)(struct target *target, struct counts *counts);
+	uint64_t (*call_ns)(struct target *target);
 	uint64_t (*mark)(struct target *target);
 	uint64_t (*event)(struct target *target, uint64_t number, char *line, unsigned int size);
 	void (*close)(struct target *target);
@@ -94,6 +99,7 @@ enum target_need {
 	TARGET_NEST = 1 << 10,		/* nested translation */
 	TARGET_DMA = 1 << 11,		/* DMA at all; every test needs it but for @dma_optional */
 	TARGET_KNOBS = 1 << 12,		/* @turn of struct target_ops: core/knob.h */
+	TARGET_COUNTS = 1 << 13,		/* @counts of struct target_ops */
 };
 
 /**

@@ -211,6 +211,10 @@ static int count(struct endpoint_function *served, struct order *order)
 	struct served_descriptor *d = order->d;
 	const char *counts;
 
+	if (d->engine == SERVED_CACHED) {
+		d->value = endpoint_atc_count(served->endpoint);
+		return 0;
+	}
 	if (d->engine >= SERVED_COUNTS || d->addr >= served->machine->iommu_count)
 		return -EINVAL;
 	counts = (const char *)&served->machine->iommus[d->addr]->counts;

@@ -59,16 +59,20 @@ FIXTURE_VARIANT_ADD(bench, two_iommus_ats) { .devices = 2, .iommus = 2, .ats = t
 FIXTURE_SETUP(bench)
 {
 	struct target_config config = {
-		.needs = TARGET_REFERENCE, .devices = variant->devices, .iommus = variant->iommus,
-		.no_ats = !variant->ats,
+		.needs = variant->ats ? TARGET_ATS : 0, .no_ats = !variant->ats,
+		.devices = variant->devices, .iommus = variant->iommus,
 	};
 	const char *samples = getenv("NIT_BENCH_SAMPLES");
 	struct bench *bench = &self->bench;
 	struct vm_device *device;
 
-	bench->samples = samples && *samples ? strtoul(samples, NULL, 0) : SAMPLES;
 	TARGET_OPEN(&bench->target, BENCH_VENDOR, &config);
-	VM_OPEN(&bench->vm, &bench->target, &BENCH_VM, BENCH_VM.pasid_flags);
+	bench->samples = bench->target.ops->call_ns ? SAMPLES_IN_GUEST : SAMPLES;
+	if (samples && *samples)
+		bench->samples = strtoul(samples, NULL, 0);
+	bench->most_warm = bench->target.has & TARGET_READ ? PAGES : 1;
+	VM_OPEN(&bench->vm, &bench->target, &BENCH_VM,
+		bench->target.has & TARGET_PASID ? BENCH_VM.pasid_flags : 0);
 	for (unsigned int i = 0; i < variant->devices; i++)
 		ASSERT_EQ(0, vm_add_device(&bench->vm, i, variant->ats, &device));
 	for (unsigned int i = 0; i < PAGES; i++)
@@ -118,6 +122,7 @@ static int run_space(struct bench *bench, const struct operation *operation)
 /* By DomainID and PASID, or by ASID; a space that another PASID has stands by. */
 TEST_F(bench, pasid)
 {
+	NEEDS(&self->bench.target, TARGET_PASID);
 	ASSERT_EQ(0, add_space(&self->bench, 1));
 	EXPECT_EQ(0, measure(&self->bench, (struct operation){
 		run_space, .space = &self->bench.spaces[1], .pages = WARM_PAGES,
@@ -224,6 +229,7 @@ TEST_F(bench, stage2_unmap)
 
 TEST_F(bench, stage2_unmap_pasid)
 {
+	NEEDS(&self->bench.target, TARGET_PASID);
 	ASSERT_EQ(0, add_space(&self->bench, 1));
 	ASSERT_EQ(0, split_stage2(&self->bench));
 	EXPECT_EQ(0, measure(&self->bench,

@@ -156,6 +156,8 @@ TEST_F(bench, interference)
 	pthread_t id;
 	int rc;
 
+	if (target_lacks(&self->bench.target, TARGET_REFERENCE))
+		SKIP(return, "interference is measured in one process only");
 	ASSERT_TRUE(warm_up(&self->bench, WARM_PAGES));
 	ASSERT_EQ(0, pthread_create(&id, NULL, dma_main, &thread));
 	rc = run_loads(&thread);

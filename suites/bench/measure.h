@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What one operation costs: a VM on reference hardware with every cache warm, exact counts of what
- * the operation did and of what it takes until all is warm again, and samples of how long it took.
+ * What one operation costs: a VM with every cache warm, exact counts of what the operation did and
+ * of what it takes until all is warm again, where the hardware counts, and samples of how long it
+ * took.
  */
 #ifndef NIT_SUITES_BENCH_MEASURE_H
 #define NIT_SUITES_BENCH_MEASURE_H
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 
 #include "core/figure.h"
-#include "target/ref.h"
+#include "target/target.h"
 #include "vmm/vm.h"
 
 #define PAGE VM_PAGE
@@ -18,9 +19,13 @@
 #define PAGES 256		/* mapped in each space */
 #define WARM_PAGES 64		/* of them in the caches, where an operation needs no more */
 #define SAMPLES 250		/* four runs of them have a p99.9 */
+#define SAMPLES_IN_GUEST 50	/* whose CPU is emulated, mostly: times say little */
+#define SAMPLES_LEAST 4		/* of large batches */
+#define LARGE_BATCH 256
 
 /**
  * struct bench - a VM whose devices all use the same spaces
+ * @most_warm: pages of a space that are read; 1 where all memory is searched for a DMA
  * @spaces: of the RIDs, and where a test adds it of PASID 1
  * @page: guest physical; what IOVA + n * PAGE of every space is mapped to
  */
@@ -29,15 +34,9 @@ struct bench {
 	struct vm vm;
 	unsigned int space_count;
 	struct vm_space spaces[2];
+	unsigned int most_warm;
 	unsigned int samples;
 	uint64_t page[PAGES];
-};
-
-/** struct cost - struct hw_counts of a machine's IOMMUs, and entries in ATCs, summed */
-struct cost {
-	uint64_t commands, syncs, ats_invalidates;
-	uint64_t walks, table_reads;
-	uint64_t removed, over_removed, cached;
 };
 
 /**
@@ -56,27 +55,6 @@ struct operation {
 	unsigned int warm;
 	unsigned int entries;
 };
-
-static inline struct cost cost_now(struct bench *bench)
-{
-	struct machine *machine = ref_machine(&bench->target);
-	struct cost sum = {};
-
-	for (unsigned int i = 0; i < machine->iommu_count; i++) {
-		struct hw_counts *counts = &machine->iommus[i]->counts;
-
-		sum.commands += counts->commands;
-		sum.syncs += counts->syncs;
-		sum.walks += counts->walks;
-		sum.table_reads += counts->table_reads;
-		sum.removed += counts->removed;
-		sum.over_removed += counts->over_removed;
-		sum.ats_invalidates += counts->ats_invalidates;
-	}
-	for (unsigned int i = 0; i < bench->vm.device_count; i++)
-		sum.cached += endpoint_atc_count(ref_endpoint(&bench->target, i));
-	return sum;
-}
 
 /* @device reads a page of @space; untranslated, and then by its ATC. Did it reach the right one? */
 static inline bool read_page(struct bench *bench, unsigned int device, struct vm_space *space,
@@ -103,6 +81,7 @@ static inline bool read_pages(struct bench *bench, struct vm_space *space, unsig
 {
 	bool good = true;
 
+	count = count < bench->most_warm ? count : bench->most_warm;
 	for (unsigned int d = 0; d < bench->vm.device_count; d++)
 		for (unsigned int page = first; page < first + count; page++)
 			good &= read_page(bench, d, space, page);
@@ -119,79 +98,162 @@ static inline bool warm_up(struct bench *bench, unsigned int count)
 	return good;
 }
 
-static inline int run_and_undo(struct bench *bench, const struct operation *operation,
-			       struct cost *after, double *ns)
+/**
+ * struct took - what one operation took: nanoseconds of it all, and of the calls in it where the
+ * target says so
+ */
+struct took {
+	double ns;
+	double call_ns;
+};
+
+static inline int counts_now(struct bench *bench, struct counts *counts)
 {
-	uint64_t began = figure_now();
+	return bench->target.ops->counts(&bench->target, counts);
+}
+
+static inline uint64_t calls_now(struct bench *bench)
+{
+	return bench->target.ops->call_ns ? bench->target.ops->call_ns(&bench->target) : 0;
+}
+
+static inline int run_once(struct bench *bench, const struct operation *operation,
+			   struct took *took)
+{
+	uint64_t calls = calls_now(bench), began = figure_now();
 	int rc = operation->run(bench, operation);
 
-	*ns = figure_now() - began;
-	if (after)
-		*after = cost_now(bench);
-	return rc ?: operation->undo ? operation->undo(bench, operation) : 0;
+	took->ns = figure_now() - began;
+	took->call_ns = calls_now(bench) - calls;
+	return rc;
+}
+
+static inline int undo(struct bench *bench, const struct operation *operation)
+{
+	return operation->undo ? operation->undo(bench, operation) : 0;
+}
+
+/* What the operation did itself; an ATC has no more than it had */
+static inline void print_done(const struct counts *before, const struct counts *after)
+{
+	figure_count("commands", after->commands - before->commands, "commands");
+	figure_count("syncs", after->syncs - before->syncs, "syncs");
+	figure_count("ats_invalidates", after->ats_invalidates - before->ats_invalidates,
+		     "messages");
+	figure_count("removed", after->removed - before->removed, "entries");
+	figure_count("over_removed", after->over_removed - before->over_removed, "entries");
+	figure_count("atc_removed", before->cached - after->cached, "entries");
 }
 
 /*
  * A miss of a page that the operation was about was needed; of another it was one too many, whoever
  * is to blame: a command that can say no less, the guest, the hypervisor, or the hardware.
  */
-static inline int measure_counts(struct bench *bench, const struct operation *operation)
+static inline int count_misses(struct bench *bench, const struct operation *operation)
 {
-	struct cost before, after, cold, named, all;
-	double ns;
-	int rc;
+	struct counts cold, named, all;
+	int rc = counts_now(bench, &cold);
 
-	if (!warm_up(bench, operation->warm))
-		return -EFAULT;
-	before = cost_now(bench);
-	rc = run_and_undo(bench, operation, &after, &ns);
+	if (!rc && !read_pages(bench, operation->space, operation->first, operation->pages))
+		rc = -EFAULT;
+	rc = rc ?: counts_now(bench, &named);
+	if (!rc && !warm_up(bench, operation->warm))
+		rc = -EFAULT;
+	rc = rc ?: counts_now(bench, &all);
 	if (rc)
 		return rc;
-	cold = cost_now(bench);
-	if (!read_pages(bench, operation->space, operation->first, operation->pages))
-		return -EFAULT;
-	named = cost_now(bench);
-	if (!warm_up(bench, operation->warm))
-		return -EFAULT;
-	all = cost_now(bench);
-	figure_count("commands", after.commands - before.commands, "commands");
-	figure_count("syncs", after.syncs - before.syncs, "syncs");
-	figure_count("ats_invalidates", after.ats_invalidates - before.ats_invalidates, "messages");
-	figure_count("removed", after.removed - before.removed, "entries");
-	figure_count("over_removed", after.over_removed - before.over_removed, "entries");
-	figure_count("atc_removed", before.cached - after.cached, "entries");
 	figure_count("needed", named.walks - cold.walks, "misses");
 	figure_count("over", all.walks - named.walks, "misses");
 	figure_count("table_reads", all.table_reads - cold.table_reads, "reads");
 	return 0;
 }
 
+/* @operation on warm caches, and what was counted right before and behind it */
+static inline int run_counted(struct bench *bench, const struct operation *operation,
+			      struct counts *before, struct counts *after)
+{
+	struct took took;
+	int rc = warm_up(bench, operation->warm) ? counts_now(bench, before) : -EFAULT;
+
+	rc = rc ?: run_once(bench, operation, &took);
+	rc = rc ?: counts_now(bench, after);
+	return rc ?: undo(bench, operation);
+}
+
+static inline int count_one(struct bench *bench, const struct operation *operation)
+{
+	struct counts before, after;
+	int rc = run_counted(bench, operation, &before, &after);
+
+	if (rc)
+		return rc;
+	print_done(&before, &after);
+	return count_misses(bench, operation);
+}
+
+/* What only every tenth operation issues is not seen in one, unless that is a large batch. */
+static inline int count_many(struct bench *bench, const struct operation *operation)
+{
+	uint64_t commands = 0, syncs = 0, messages = 0;
+
+	if (operation->entries >= LARGE_BATCH)
+		return 0;
+	for (unsigned int i = 0; i < 20; i++) {
+		struct counts before, after;
+		int rc = run_counted(bench, operation, &before, &after);
+
+		if (rc)
+			return rc;
+		commands += after.commands - before.commands;
+		syncs += after.syncs - before.syncs;
+		messages += after.ats_invalidates - before.ats_invalidates;
+	}
+	figure_count("commands_of_20", commands, "commands");
+	figure_count("syncs_of_20", syncs, "syncs");
+	figure_count("ats_invalidates_of_20", messages, "messages");
+	return 0;
+}
+
+static inline int measure_counts(struct bench *bench, const struct operation *operation)
+{
+	if (target_lacks(&bench->target, TARGET_COUNTS))
+		return 0;
+	return count_one(bench, operation) ?: count_many(bench, operation);
+}
+
 static inline unsigned int samples_of(const struct bench *bench, const struct operation *operation)
 {
 	unsigned int samples = bench->samples / (1 + operation->entries / 32);
 
-	return samples > 2 ? samples : 2;
+	return samples > SAMPLES_LEAST ? samples : SAMPLES_LEAST;
 }
 
 static inline int measure_times(struct bench *bench, const struct operation *operation)
 {
 	unsigned int count = samples_of(bench, operation);
-	double ns[count], recovery[count];
+	double latency[count], call[count], recovery[count];
 
 	for (unsigned int i = 0; i < count; i++) {
+		struct took took;
 		uint64_t began;
-		int rc = warm_up(bench, operation->warm) ?
-			 run_and_undo(bench, operation, NULL, &ns[i]) : -EFAULT;
+		int rc = warm_up(bench, operation->warm) ? run_once(bench, operation, &took) :
+			 -EFAULT;
 
+		rc = rc ?: undo(bench, operation);
 		if (rc)
 			return rc;
+		latency[i] = took.ns;
+		call[i] = took.call_ns;
 		began = figure_now();
 		if (!warm_up(bench, operation->warm))
 			return -EFAULT;
 		recovery[i] = figure_now() - began;
 	}
-	figure_times("latency", ns, count, "ns");
-	figure_times("recovery", recovery, count, "ns");
+	if (bench->target.ops->call_ns)
+		figure_costs("call", call, count);
+	figure_times("latency", latency, count, "ns");
+	if (!target_lacks(&bench->target, TARGET_COUNTS))
+		figure_times("recovery", recovery, count, "ns");
 	return 0;
 }
 

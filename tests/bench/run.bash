@@ -58,6 +58,29 @@ no_such_baseline() {
 		[[ ! -e $OUT/none ]]
 }
 
+# Kernels in guests: VT-d that counts what reaches it, and an SMMUv3 behind a CPU whose instructions are counted.
+# guest NAME ARG...: the first form of each there is in no time, twice over
+guest() {
+	local dir=$OUT/$1
+
+	shift
+	"$ROOT/run.sh" --bench --target guest --repeat 2 --results "$dir" "$@" >"$dir.output" 2>&1 ||
+		{ tail -n 30 "$dir.output"; return 1; }
+	jq -e '.counts.passed > 0' "$dir/results.json"
+}
+
+# has_figures NAME PATTERN: a figure of this name and unit was measured, and each boot says the same
+has_figures() {
+	jq -e --arg pattern "$2" '[.figures[] | select(.kind == "count")]
+		| any(.[]; "\(.name) \(.unit)" | test($pattern)) and all(.[]; .blocks | unique | length == 1)' \
+		"$OUT/$1/baseline.json" || { jq -c '.figures[]' "$OUT/$1/baseline.json"; return 1; }
+}
+
+# What was measured on one machine is not compared with another.
+guests_are_not_the_reference() {
+	compares 2 '^  (target|machines): ' first vtd
+}
+
 tap_check first-run bench first
 tap_check second-run bench second
 tap_check every-vendor-is-plotted every_vendor_is_plotted
@@ -65,4 +88,9 @@ tap_check no-count-changed no_count_changed
 tap_check cost-of-vtd-is-found finds cost.vtd-syncs-twice '^RISE  bench\.intel\..*\.syncs '
 tap_check cost-of-amdvi-is-found finds cost.amdvi-one-more-in-ten '^RISE  bench\.amd\..*\.commands '
 tap_check no-such-baseline no_such_baseline
+tap_check guest-vtd guest vtd --test one_device_ats.page
+tap_check vtd-counts has_figures vtd 'page\.commands_of_20 commands'
+tap_check guest-icount guest icount --arch arm64 --test one_device.page
+tap_check icount-counts has_figures icount 'page\.call instructions'
+tap_check guests-are-not-the-reference guests_are_not_the_reference
 tap_end
