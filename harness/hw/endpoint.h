@@ -144,6 +144,8 @@ int endpoint_page_request(struct endpoint *endpoint, const struct hw_page_reques
  * A response to a group that waits for none, or of another PASID, is unexpected and not seen here.
  */
 int endpoint_prg_answer(struct endpoint *endpoint, uint16_t index);
+/** endpoint_prg_unexpected() - How many of those have come */
+unsigned long endpoint_prg_unexpected(struct endpoint *endpoint);
 
 /** endpoint_atc_count() - Entries in the ATC; evidence for traces, no test depends on it */
 size_t endpoint_atc_count(const struct endpoint *endpoint);

@@ -39,8 +39,8 @@ struct resume {
 
 /**
  * struct endpoint
- * @lock: of everything that messages of the IOMMU change: @queue, @prefetch, @prgs, @resumes and
- *	the states of engines. Never held while the IOMMU is called.
+ * @lock: of everything that messages of the IOMMU change: @queue, @prefetch, @prgs,
+ *	@prg_unexpected, @resumes and the states of engines. Never held while the IOMMU is called.
  * @bus_master, @ats, @pasid, @pri: enables; atomic, engines read them when they are in flight
  */
 struct endpoint {
@@ -61,6 +61,7 @@ struct endpoint {
 	struct ats_queue queue;
 	struct prefetch prefetch;
 	struct prg prgs[PRG_INDEXES];
+	unsigned long prg_unexpected;
 	struct resume resumes[RESUMES];
 	unsigned int resume_count;
 };

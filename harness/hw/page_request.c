@@ -62,6 +62,16 @@ int endpoint_prg_answer(struct endpoint *endpoint, uint16_t index)
 	return code;
 }
 
+unsigned long endpoint_prg_unexpected(struct endpoint *endpoint)
+{
+	unsigned long unexpected;
+
+	pthread_mutex_lock(&endpoint->lock);
+	unexpected = endpoint->prg_unexpected;
+	pthread_mutex_unlock(&endpoint->lock);
+	return unexpected;
+}
+
 static bool expected(const struct prg *prg, bool has_pasid, uint32_t pasid)
 {
 	if (!prg->waiting || prg->code >= 0)
@@ -83,6 +93,7 @@ void endpoint_prg_response(struct endpoint *endpoint, bool has_pasid, uint32_t p
 	prg = &endpoint->prgs[index % PRG_INDEXES];
 	pthread_mutex_lock(&endpoint->lock);
 	taken = expected(prg, has_pasid, pasid);
+	endpoint->prg_unexpected += !taken;
 	if (taken)
 		prg->code = code & 0xf;
 	if (taken && prg->code == RESPONSE_FAILURE &&

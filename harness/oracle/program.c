@@ -13,7 +13,7 @@ void program_generate(struct program *program, uint64_t seed, uint64_t number, u
 	prng_init(&prng, seed, number);
 	*program = (struct program){ .count = count < PROGRAM_STEPS ? count : PROGRAM_STEPS };
 	for (unsigned int i = 0; i < program->count; i++)
-		step_draw(&program->steps[i], &prng, STEP_PROGRAM);
+		step_draw(&program->steps[i], &prng, STEP_PROGRAM, PROGRAM_DEVICES);
 }
 
 static void fail(struct program_result *result, struct execution *execution, unsigned int step,

@@ -11,6 +11,7 @@
 #include "step.h"
 
 #define PROGRAM_STEPS 400
+#define PROGRAM_DEVICES 2
 
 struct program {
 	unsigned int count;

@@ -63,7 +63,7 @@ FIXTURE_SETUP(random)
 	self->ref = (struct ref_world){
 		.vendor = RANDOM_VENDOR, .free = variant->free, .seed = prng_seed(),
 		.config = {
-			.iommus = variant->iommus, .devices = WORLD_DEVICES,
+			.iommus = variant->iommus, .devices = PROGRAM_DEVICES,
 			.needs = TARGET_NEST | (variant->ats ? TARGET_ATS : 0) |
 				(variant->pasid ? TARGET_PASID : 0) |
 				(variant->free ? TARGET_KNOBS : 0),
@@ -73,7 +73,7 @@ FIXTURE_SETUP(random)
 	target.ops->close(&target);
 	self->config = (struct world_config){
 		.open = ref_world_open, .arg = &self->ref, .vendor = &RANDOM_VM,
-		.ats = variant->ats, .pasids = variant->pasid,
+		.devices = PROGRAM_DEVICES, .ats = variant->ats, .pasids = variant->pasid,
 	};
 	if (!(target.has & TARGET_REFERENCE) && !is_nested(&self->config))
 		SKIP(return, "no nested page tables in this kernel");

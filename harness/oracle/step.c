@@ -14,20 +14,21 @@ enum operand {
 /* How many there are to draw from, in a program and in a stress run */
 static const struct {
 	const char *name;
-	unsigned int limit[STEP_MIXES];
+	unsigned int program;
+	unsigned int stress;
 } operands[] = {
-	[SPACE] = { "space", { 4, WORLD_SPACES } },
-	[SLOT] = { "slot", { WORLD_PAGES, WORLD_SLOTS } },
-	[TARGET] = { "target", { WORLD_TARGETS, WORLD_TARGETS } },
-	[FLAG] = { "flag", { 2, 2 } },
-	[DEVICE] = { "device", { WORLD_DEVICES, WORLD_DEVICES } },
-	[PLACE] = { "place", { 2, WORLD_PLACES } },
-	[WINDOW] = { "window", { WORLD_WINDOWS, WORLD_WINDOWS } },
-	[SPARE] = { "spare", { WORLD_SPARES, WORLD_SPARES } },
-	[RANGE] = { "range", { WORLD_RANGES, WORLD_RANGES } },
-	[COUNT] = { "count", { VM_BATCH, VM_BATCH } },
-	[BLOCK] = { "block", { WORLD_BLOCKS, WORLD_BLOCKS } },
-	[AREA] = { "area", { WORLD_AREAS, WORLD_AREAS } },
+	[SPACE] = { "space", 4, WORLD_SPACES },
+	[SLOT] = { "slot", WORLD_PAGES, WORLD_SLOTS },
+	[TARGET] = { "target", WORLD_TARGETS, WORLD_TARGETS },
+	[FLAG] = { "flag", 2, 2 },
+	[DEVICE] = { "device", 0, 0 },	/* as many as there are */
+	[PLACE] = { "place", 2, WORLD_PLACES },
+	[WINDOW] = { "window", WORLD_WINDOWS, WORLD_WINDOWS },
+	[SPARE] = { "spare", WORLD_SPARES, WORLD_SPARES },
+	[RANGE] = { "range", WORLD_RANGES, WORLD_RANGES },
+	[COUNT] = { "count", VM_BATCH, VM_BATCH },
+	[BLOCK] = { "block", WORLD_BLOCKS, WORLD_BLOCKS },
+	[AREA] = { "area", WORLD_AREAS, WORLD_AREAS },
 };
 
 typedef int (*step_fn)(struct execution *execution, const uint8_t *operand);
@@ -63,6 +64,23 @@ static int step_map(struct execution *execution, const uint8_t *operand)
 	return rc;
 }
 
+int step_provide(struct execution *execution, unsigned int space, unsigned int slot,
+		 unsigned int target)
+{
+	return step_map(execution, (uint8_t[]){ space, slot, target, true });
+}
+
+/* The guest's handler of page requests */
+static int step_serve(struct execution *execution, const uint8_t *operand)
+{
+	struct world_cover also;
+
+	if (!execution->world.config->pri)
+		return 0;
+	also = world_range(operand[2] % world_spaces(&execution->world), operand[3]);
+	return pager_round(execution, operand[0], operand[1], &also);
+}
+
 static int step_unmap(struct execution *execution, const uint8_t *operand)
 {
 	unsigned int space = operand[0], slot = operand[1];
@@ -95,16 +113,33 @@ static int step_invalidate_range(struct execution *execution, const uint8_t *ope
 /* Neighbours in slots and spaces */
 static int step_invalidate_batch(struct execution *execution, const uint8_t *operand)
 {
-	unsigned int spaces[VM_BATCH], slots[VM_BATCH], count = 1 + operand[2];
+	unsigned int spaces = world_spaces(&execution->world), count = 1 + operand[2];
+	struct world_cover covers[VM_BATCH];
 
 	if (execution->world.config->plain)
 		return 0;
 	for (unsigned int i = 0; i < count; i++) {
-		spaces[i] = (operand[0] + i / 3) % world_spaces(&execution->world);
-		slots[i] = (operand[1] + i) % WORLD_SLOTS;
-		execution->changes[spaces[i]][slots[i]] = 0;
+		unsigned int space = (operand[0] + i / 3) % spaces;
+		unsigned int slot = (operand[1] + i) % WORLD_SLOTS;
+
+		covers[i] = world_slot(&execution->world, space, slot);
+		execution->changes[space][slot] = 0;
 	}
-	return world_invalidate_batch(&execution->world, spaces, slots, count);
+	return world_invalidate_batch(&execution->world, covers, count);
+}
+
+/* The same range, or its neighbours, of several spaces */
+static int step_invalidate_ranges(struct execution *execution, const uint8_t *operand)
+{
+	unsigned int spaces = world_spaces(&execution->world), count = 1 + operand[2];
+	struct world_cover covers[VM_BATCH];
+
+	if (execution->world.config->plain)
+		return 0;
+	for (unsigned int i = 0; i < count; i++)
+		covers[i] = world_range((operand[0] + i) % spaces,
+					(operand[1] + i * operand[3]) % WORLD_RANGES);
+	return world_invalidate_batch(&execution->world, covers, count);
 }
 
 static int step_invalidate_all(struct execution *execution, const uint8_t *operand)
@@ -187,12 +222,17 @@ static int step_detach_pasid(struct execution *execution, const uint8_t *operand
 
 static int step_reset(struct execution *execution, const uint8_t *operand)
 {
-	int rc;
+	unsigned int device = operand[0];
+	int rc = 0;
 
 	/* A reset ends what the device was doing; nobody could judge a held DMA then. */
-	if (!world_finish(&execution->world, operand[0]))
+	if (!world_finish(&execution->world, device))
 		return -EBADMSG;
-	rc = world_reset(&execution->world, operand[0]);
+	/* A guest that resets a device has it stop to ask, and answers what it asked for. */
+	if (execution->world.config->pri)
+		rc = pager_drain(execution);
+	rc = rc ?: world_reset(&execution->world, device);
+	atomic_fetch_add(&execution->world.ledger.resets[device], 1);
 	return rc == -EALREADY ? 0 : rc;
 }
 
@@ -226,32 +266,34 @@ static int step_finish(struct execution *execution, const uint8_t *operand)
 	return world_finish(&execution->world, operand[0]) ? 0 : -EBADMSG;
 }
 
-/* @weight: how often it is drawn, in a program and in a stress run */
+/* @weight: how often it is drawn, by enum step_mix */
 static const struct {
 	const char *name;
 	unsigned int weight[STEP_MIXES];
 	step_fn run;
 	enum operand operands[4];
 } ops[] = {
-	{ "map", { 20, 24 }, step_map, { SPACE, SLOT, TARGET, FLAG } },
-	{ "unmap", { 6, 6 }, step_unmap, { SPACE, SLOT } },
-	{ "invalidate", { 12, 12 }, step_invalidate, { SPACE, SLOT, FLAG } },
-	{ "invalidate-space", { 3, 3 }, step_invalidate_space, { SPACE } },
-	{ "stage2-map", { 6, 6 }, step_s2_map, { WINDOW, SPARE } },
-	{ "stage2-unmap", { 6, 6 }, step_s2_unmap, { WINDOW } },
-	{ "attach", { 3, 4 }, step_attach, { DEVICE, SPACE } },
-	{ "detach-pasid", { 1, 0 }, step_detach_pasid, { DEVICE } },
-	{ "reset", { 1, 1 }, step_reset, { DEVICE } },
-	{ "read", { 30, 0 }, step_read, { DEVICE, PLACE, SLOT } },
-	{ "write", { 8, 0 }, step_write, { DEVICE, PLACE, SLOT } },
-	{ "hold", { 4, 0 }, step_hold, { DEVICE, PLACE, SLOT } },
-	{ "finish", { 2, 0 }, step_finish, { DEVICE } },
-	{ "detach", { 0, 2 }, step_detach, { DEVICE, PLACE } },
-	{ "invalidate-range", { 0, 4 }, step_invalidate_range, { SPACE, RANGE, FLAG } },
-	{ "invalidate-batch", { 0, 4 }, step_invalidate_batch, { SPACE, SLOT, COUNT } },
-	{ "invalidate-all", { 0, 1 }, step_invalidate_all },
-	{ "merge", { 0, 2 }, step_merge, { SPACE, BLOCK, AREA } },
-	{ "split", { 0, 2 }, step_split, { SPACE, BLOCK, AREA } },
+	{ "map", { 20, 24, 24 }, step_map, { SPACE, SLOT, TARGET, FLAG } },
+	{ "unmap", { 6, 6, 6 }, step_unmap, { SPACE, SLOT } },
+	{ "invalidate", { 12, 12, 12 }, step_invalidate, { SPACE, SLOT, FLAG } },
+	{ "invalidate-space", { 3, 3, 3 }, step_invalidate_space, { SPACE } },
+	{ "stage2-map", { 6, 6, 6 }, step_s2_map, { WINDOW, SPARE } },
+	{ "stage2-unmap", { 6, 6, 6 }, step_s2_unmap, { WINDOW } },
+	{ "attach", { 3, 4, 4 }, step_attach, { DEVICE, SPACE } },
+	{ "detach-pasid", { 1, 0, 0 }, step_detach_pasid, { DEVICE } },
+	{ "reset", { 1, 1, 1 }, step_reset, { DEVICE } },
+	{ "read", { 30, 0, 0 }, step_read, { DEVICE, PLACE, SLOT } },
+	{ "write", { 8, 0, 0 }, step_write, { DEVICE, PLACE, SLOT } },
+	{ "hold", { 4, 0, 0 }, step_hold, { DEVICE, PLACE, SLOT } },
+	{ "finish", { 2, 0, 0 }, step_finish, { DEVICE } },
+	{ "detach", { 0, 2, 2 }, step_detach, { DEVICE, PLACE } },
+	{ "invalidate-range", { 0, 4, 4 }, step_invalidate_range, { SPACE, RANGE, FLAG } },
+	{ "invalidate-batch", { 0, 4, 4 }, step_invalidate_batch, { SPACE, SLOT, COUNT } },
+	{ "invalidate-ranges", { 0, 2, 2 }, step_invalidate_ranges, { SPACE, RANGE, COUNT, FLAG } },
+	{ "invalidate-all", { 0, 1, 1 }, step_invalidate_all },
+	{ "merge", { 0, 2, 2 }, step_merge, { SPACE, BLOCK, AREA } },
+	{ "split", { 0, 2, 2 }, step_split, { SPACE, BLOCK, AREA } },
+	{ "serve", { 0, 0, 20 }, step_serve, { COUNT, TARGET, SPACE, RANGE } },
 };
 
 #define OPS (sizeof(ops) / sizeof(ops[0]))
@@ -268,12 +310,14 @@ static unsigned int draw_op(struct prng *prng, enum step_mix mix)
 }
 
 /* The hot half of the slots is where things meet. */
-void step_draw(struct step *step, struct prng *prng, enum step_mix mix)
+void step_draw(struct step *step, struct prng *prng, enum step_mix mix, unsigned int devices)
 {
 	*step = (struct step){ .op = draw_op(prng, mix) };
 	for (unsigned int j = 0; j < 4 && ops[step->op].operands[j]; j++) {
 		enum operand operand = ops[step->op].operands[j];
-		unsigned int limit = operands[operand].limit[mix];
+		unsigned int limit = operand == DEVICE ? devices :
+				     mix == STEP_PROGRAM ? operands[operand].program :
+				     operands[operand].stress;
 
 		if (operand == SLOT && prng_below(prng, 2))
 			limit = 3;

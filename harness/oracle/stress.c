@@ -8,6 +8,7 @@
 
 #include "stress.h"
 #include "stress_watch.h"
+#include "target/ref.h"
 
 #define OPEN_EVERY 4		/* steps after which engines get time to use the old entries */
 #define OPEN_DMAS 8
@@ -31,19 +32,23 @@ static bool stopped(const struct stress *stress)
 
 /* ---- the mutator */
 
-/* A reset takes the ring of a served device away, with which a DMA would be lost: not meanwhile. */
+/*
+ * A reset takes the ring of a served device away, with which a DMA would be lost: not meanwhile.
+ * What a device asked for it forgets in a reset, too: then nobody asks.
+ */
 static int run_step(struct stress *stress, const struct step *step)
 {
-	bool gentle = !(stress->execution->world.target.has & TARGET_REFERENCE);
+	const struct world *world = &stress->execution->world;
+	bool gentle = !(world->target.has & TARGET_REFERENCE) || world->config->pri;
 	unsigned int device;
 	int rc;
 
 	if (!gentle || !step_resets(step, &device))
 		return step_run(stress->execution, step);
-	for (unsigned int i = device; i < stress->engine_count; i += WORLD_DEVICES)
+	for (unsigned int i = device; i < stress->engine_count; i += world->config->devices)
 		stress_engine_pause(&stress->engines[i]);
 	rc = step_run(stress->execution, step);
-	for (unsigned int i = device; i < stress->engine_count; i += WORLD_DEVICES)
+	for (unsigned int i = device; i < stress->engine_count; i += world->config->devices)
 		stress_engine_go_on(&stress->engines[i]);
 	return rc;
 }
@@ -55,7 +60,8 @@ static int mutate(struct stress *stress, struct prng *prng)
 	struct step step;
 	int rc;
 
-	step_draw(&step, prng, STEP_STRESS);
+	step_draw(&step, prng, world->config->pri ? STEP_PAGING : STEP_STRESS,
+		  world->config->devices);
 	memcpy(&word, &step, sizeof(step));
 	rc = run_step(stress, &step);
 	trail_add(&stress->trail, begin, atomic_load(&world->clock), word, rc);
@@ -108,6 +114,17 @@ static unsigned long stale_hits(const struct stress *stress)
 	return stale;
 }
 
+/* Page requests that were served, and used, and refused, some of them across an invalidation */
+static bool requests_seen(const struct stress *stress)
+{
+	const struct pager *pager = &stress->execution->pager;
+	unsigned long paged = 0;
+
+	for (unsigned int i = 0; i < stress->engine_count; i++)
+		paged += stress->engines[i].paged;
+	return paged && pager->served && pager->refused && pager->with_invalidation;
+}
+
 /** struct progress - @window_end, @window_stale: of the window that is open; @say_at: next word */
 struct progress {
 	double begin;
@@ -140,7 +157,8 @@ static void close_window(struct stress *stress, struct progress *progress)
 static bool has_enough(struct stress *stress, struct progress *progress)
 {
 	double now = clock_s(CLOCK_MONOTONIC), seconds = now - progress->begin;
-	bool seen = stale_hits(stress);
+	bool seen = stale_hits(stress) &&
+		    (!stress->execution->world.config->pri || requests_seen(stress));
 
 	if (stress->mutations)
 		return stress->operations >= stress->mutations &&
@@ -218,6 +236,32 @@ static void collect(struct stress *stress)
 	stress->oracle_share = dma_ns + oracle_ns ? 1.0 * oracle_ns / (dma_ns + oracle_ns) : 0;
 }
 
+/* Nobody asks any more: all is answered, and nothing was answered twice. */
+static void end_requests(struct stress *stress)
+{
+	struct execution *execution = stress->execution;
+	struct world *world = &execution->world;
+	int rc = pager_drain(execution);
+
+	if (rc)
+		snprintf(stress->what, sizeof(stress->what), "page requests at the end: %.160s",
+			 rc == -EBADMSG ? world->what : strerrorname_np(-rc));
+	for (unsigned int i = 0; i < stress->engine_count; i++) {
+		struct stress_requests *requests = &stress->engines[i].requests;
+
+		stress_request_end(requests);
+		if (!stress->what[0])
+			memcpy(stress->what, requests->wrong, sizeof(requests->wrong));
+	}
+	for (unsigned int i = 0; i < world->config->devices; i++)
+		stress->unexpected += endpoint_prg_unexpected(ref_endpoint(&world->target, i));
+	if (stress->unexpected && !stress->what[0])
+		snprintf(stress->what, sizeof(stress->what),
+			 "%lu responses to page requests that nobody waited for",
+			 stress->unexpected);
+	stress->failed = stress->what[0];
+}
+
 int stress_run(struct stress *stress)
 {
 	char step[sizeof(stress->what)];
@@ -241,12 +285,17 @@ int stress_run(struct stress *stress)
 		stress->failed = true;
 		return rc;
 	}
-	if (rc && !stress->violations) {
+	if (rc == -EBADMSG && !stress->violations) {
+		memcpy(stress->what, stress->execution->world.what, sizeof(stress->what));
+		stress->failed = true;
+	} else if (rc && !stress->violations) {
 		memcpy(step, stress->what, sizeof(step));
 		snprintf(stress->what, sizeof(stress->what), "a call that must succeed: %.160s: %s",
 			 step, strerrorname_np(-rc));
 		stress->failed = true;
 	}
+	if (!stress->failed && stress->execution->world.config->pri)
+		end_requests(stress);
 	return rc;
 }
 

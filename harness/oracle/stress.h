@@ -14,9 +14,10 @@
 
 /**
  * struct stress - one run, in @execution, which is open
- * @engine_count: DMA threads, 1..STRESS_ENGINES; where devices have one each, WORLD_DEVICES at most
+ * @engine_count: DMA threads, 1..STRESS_ENGINES, dealt to the devices in turn
  * @mutations: steps of the mutator before it ends; 0: @seconds long. In either case it goes on as
- *	long as no engine saw an old translation, within bounds: the positive control
+ *	long as no engine saw an old translation, or page requests were not answered in each way,
+ *	within bounds: the positive control
  * @patience_s: how long an engine or the mutator may take for one step (0: 60); @stuck: one did
  * @steps: of the mutator, as they go
  * @seed: of all choices; how the threads interleave is the machine's
@@ -25,6 +26,7 @@
  *	took so long that their history is forgotten
  * @leaving: those that reached what a call under way takes away. Where every change is a call that
  *	invalidates too (stage 2 alone), that is all of a control that there can be.
+ * @unexpected: responses to page requests that nobody waited for
  * @violations: engines that saw what must not be
  * @windows, @blind: how many there were, and in how many of them nothing old was seen
  * @wall_s, @mutator_s: clock; processor time of the mutator. @dmas_per_s: by the processor time of
@@ -44,6 +46,7 @@ struct stress {
 	unsigned long stale;
 	unsigned long leaving;
 	unsigned long unknown;
+	unsigned long unexpected;
 	unsigned int violations;
 	unsigned int windows;
 	unsigned int blind;

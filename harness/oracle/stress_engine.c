@@ -16,6 +16,8 @@
 #define YIELD 64
 #define HOLD 64			/* DMAs of which one is held */
 #define HELD_YIELDS 2
+#define OP_REQUEST 3		/* in a trail, after the last of enum dma_op */
+#define REQUESTED 0x10		/* no code of an answer */
 
 /**
  * struct shot - one DMA: what was asked for, and what came of it; @seen: a write's token first
@@ -38,7 +40,7 @@ struct shot {
 
 static unsigned int device_of(const struct stress_engine *engine)
 {
-	return engine->number % WORLD_DEVICES;
+	return engine->number % engine->world->config->devices;
 }
 
 /* Each writes to a cache line of its own in every page. */
@@ -151,6 +153,19 @@ static void keep(struct stress_engine *engine, const struct shot *shot)
 		count(&engine->unknown);
 }
 
+static void request_line(const struct stress_engine *engine, const struct trail_event *event,
+			 char *line, size_t size)
+{
+	uint64_t word = event->word[0];
+	int at = snprintf(line, size, "device %u asks for a page, %s, at %#llx", device_of(engine),
+			  world_place(word >> 8 & 0xff),
+			  (unsigned long long)engine->world->iovas[word & 0xff]);
+
+	if (event->word[1] != REQUESTED)
+		snprintf(line + at, size - at, ": answer %#llx",
+			 (unsigned long long)event->word[1]);
+}
+
 void stress_engine_line(const void *arg, const struct trail_event *event, char *line, size_t size)
 {
 	static const char * const ops[] = { "read", "write", "swap" };
@@ -162,6 +177,10 @@ void stress_engine_line(const void *arg, const struct trail_event *event, char *
 	uint64_t word = event->word[0];
 	char name[40];
 
+	if ((word >> 16 & 3) == OP_REQUEST) {
+		request_line(engine, event, line, size);
+		return;
+	}
 	snprintf(line, size, "device %u %s%s %s, %s, at %#llx: %s %s: %s", device_of(engine),
 		 word >> 29 & 1 ? "held " : "", ops[word >> 16 & 3],
 		 addresses[word >> 20 & 1], world_place(word >> 8 & 0xff),
@@ -169,6 +188,12 @@ void stress_engine_line(const void *arg, const struct trail_event *event, char *
 		 word >> 28 & 1 ? "lost, found at" : "reached",
 		 world_name(engine->world, event->word[1], name, sizeof(name)),
 		 verdicts[word >> 24 & 7]);
+}
+
+static void stop_all(struct stress_engine *engine)
+{
+	atomic_store(&engine->failed, true);
+	atomic_store(engine->stop, true);
 }
 
 static void fail(struct stress_engine *engine, const struct shot *shot)
@@ -184,8 +209,7 @@ static void fail(struct stress_engine *engine, const struct shot *shot)
 	at = strlen(engine->what);
 	snprintf(engine->what + at, sizeof(engine->what) - at, "; the tables say: %s",
 		 world_name(engine->world, now, name, sizeof(name)));
-	atomic_store(&engine->failed, true);
-	atomic_store(engine->stop, true);
+	stop_all(engine);
 }
 
 static uint64_t now_ns(void)
@@ -214,25 +238,70 @@ static uint64_t without(uint64_t ns, uint64_t cost)
 	return ns > cost ? ns - cost : 0;
 }
 
-static void one(struct stress_engine *engine, bool timed)
+static void shoot(struct stress_engine *engine, struct shot *shot, bool timed)
 {
 	uint64_t begin = 0, middle = 0;
-	struct shot shot;
 
-	draw(engine, &shot);
 	if (timed)
 		begin = now_ns();
-	fire(engine, &shot);
+	fire(engine, shot);
 	if (timed)
 		middle = now_ns();
-	judge(engine, &shot);
+	judge(engine, shot);
 	if (timed) {
 		engine->dma_ns += without(middle - begin, engine->clock_ns);
 		engine->oracle_ns += without(now_ns() - middle, engine->clock_ns);
 	}
-	keep(engine, &shot);
-	if (shot.verdict == WORLD_WRONG)
-		fail(engine, &shot);
+	keep(engine, shot);
+	if (shot->verdict == WORLD_WRONG)
+		fail(engine, shot);
+}
+
+/* A request in the trail, or its answer: @code, REQUESTED if there is none */
+static void keep_request(struct stress_engine *engine, unsigned int place, unsigned int slot,
+			 unsigned int code)
+{
+	uint64_t now = atomic_load(&engine->world->clock);
+
+	trail_add(&engine->trail, now, now, slot | place << 8 | OP_REQUEST << 16, code);
+}
+
+/* What was served is used at once; what a DMA did not find is asked for. */
+static void ask_for_pages(struct stress_engine *engine, const struct shot *missed)
+{
+	const struct ledger_group *group;
+	unsigned int code;
+
+	group = stress_request_look(&engine->requests, &code);
+	if (group)
+		keep_request(engine, group->place, group->slot, code);
+	if (engine->requests.wrong[0]) {
+		memcpy(engine->what, engine->requests.wrong, sizeof(engine->requests.wrong));
+		stop_all(engine);
+	} else if (group && code == LEDGER_SUCCESS) {
+		struct shot again = {
+			.slot = group->slot, .place = group->place, .address = DMA_ATS,
+			.op = group->write ? DMA_WRITE : DMA_READ,
+		};
+
+		shoot(engine, &again, false);
+		if (again.done)
+			count(&engine->paged);
+	} else if (!missed->done && missed->address == DMA_ATS &&
+		   stress_request_ask(&engine->requests, missed->place, missed->slot,
+				      missed->op != DMA_READ)) {
+		keep_request(engine, missed->place, missed->slot, REQUESTED);
+	}
+}
+
+static void one(struct stress_engine *engine, bool timed)
+{
+	struct shot shot = {};
+
+	draw(engine, &shot);
+	shoot(engine, &shot, timed);
+	if (engine->world->config->pri && !engine->failed)
+		ask_for_pages(engine, &shot);
 }
 
 /* Each pause is answered, also one that comes before the end of the last was seen. */
@@ -270,6 +339,7 @@ static void *engine_main(void *arg)
 int stress_engine_start(struct stress_engine *engine, uint64_t seed)
 {
 	prng_init(&engine->prng, seed, 100 + engine->number);
+	stress_request_init(&engine->requests, engine->world, engine->number);
 	return -pthread_create(&engine->thread, NULL, engine_main, engine);
 }
 

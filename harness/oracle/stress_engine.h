@@ -9,11 +9,12 @@
 #include <pthread.h>
 
 #include "core/prng.h"
+#include "stress_request.h"
 #include "trail.h"
 #include "world.h"
 
 /**
- * struct stress_engine - a DMA thread of device @number % WORLD_DEVICES
+ * struct stress_engine - a DMA thread of device @number % @world->config->devices
  * @stop: of the run: end; also set by an engine that saw what must not be
  * @pause: not 0: wait, and say so in @paused
  * @ready: it has done its first DMA
@@ -21,6 +22,7 @@
  * @cpu_s: processor time of its thread, at the end
  * @dma_ns, @oracle_ns: of every SAMPLE-th DMA and its judgement, without what looking at the
  *	clock costs, @clock_ns
+ * @requests: its page requests, where the world has them; @paged: DMAs that reached what was served
  * @failed: a DMA did what it must not: @what
  */
 struct stress_engine {
@@ -42,6 +44,8 @@ struct stress_engine {
 	uint64_t dma_ns;
 	uint64_t oracle_ns;
 	uint64_t clock_ns;
+	struct stress_requests requests;
+	_Atomic unsigned long paged;
 	_Atomic bool failed;
 	char what[256];
 } __attribute__((aligned(128)));

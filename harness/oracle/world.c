@@ -115,7 +115,7 @@ static int world_start(struct world *world)
 {
 	int rc = world_init(world);
 
-	for (unsigned int i = 0; !rc && i < WORLD_DEVICES; i++) {
+	for (unsigned int i = 0; !rc && i < world->config->devices; i++) {
 		history_init(&world->up[i], 1, 0);
 		for (unsigned int place = 0; place < WORLD_PLACES; place++)
 			history_init(&world->attached[i][place], HISTORY_NONE, 0);
@@ -137,7 +137,9 @@ int world_open(struct world *world, const struct world_config *config)
 		return rc;
 	rc = vm_open(&world->vm, &world->target, config->vendor,
 		     config->pasids ? config->vendor->pasid_flags : 0);
-	for (unsigned int i = 0; !rc && i < WORLD_DEVICES; i++)
+	if (!rc && config->pri)
+		rc = config->vendor->page_requests(&world->vm);
+	for (unsigned int i = 0; !rc && i < config->devices; i++)
 		rc = vm_add_device(&world->vm, i, config->ats, &world->devices[i]);
 	rc = rc ?: world_start(world);
 	if (rc)

@@ -2,7 +2,7 @@
 /*
  * A VM that random programs and stress runs live in, and the histories of everything that
  * translates in it. Small on purpose, so that operations meet: a few IOVAs in different tables, a
- * few pages, two devices, two address spaces for the RIDs and two for a PASID.
+ * few pages, two devices or four, two address spaces for the RIDs and two for a PASID.
  */
 #ifndef NIT_ORACLE_WORLD_H
 #define NIT_ORACLE_WORLD_H
@@ -11,9 +11,10 @@
 #include <stdint.h>
 
 #include "history.h"
+#include "ledger.h"
 #include "vmm/vm.h"
 
-#define WORLD_DEVICES 2
+#define WORLD_DEVICES LEDGER_DEVICES	/* at most */
 #define WORLD_PASIDS 2
 #define WORLD_PLACES (1 + WORLD_PASIDS)	/* that a device has: RID, PASIDs */
 #define WORLD_SPACES (2 * WORLD_PLACES)	/* 0, 1: of RIDs; 2, 3: of the first PASID; ... */
@@ -36,16 +37,20 @@ struct world;
  * struct world_config - where it runs
  * @open: makes the target; 0 or -errno
  * @vendor: guest and VMM
+ * @devices: 1..WORLD_DEVICES
  * @ats: devices use their ATC
  * @pasids: how many PASIDs the devices use besides their RIDs, 0..WORLD_PASIDS
+ * @pri: the guest hears of page requests (struct ledger)
  * @plain: no stage 1: devices see guest physical addresses (vm_plain), which the slots are
  */
 struct world_config {
 	int (*open)(struct target *target, const void *arg);
 	const void *arg;
 	const struct vm_vendor *vendor;
+	unsigned int devices;
 	bool ats;
 	unsigned int pasids;
+	bool pri;
 	bool plain;
 };
 
@@ -66,6 +71,7 @@ struct world_held {
  * @block: of (space, block): how it is mapped now
  * @iovas: of the slots
  * @ram: guest physical addresses, of areas those of all probes
+ * @ledger: of page requests
  * @what: of a failed check, for people
  */
 struct world {
@@ -86,6 +92,7 @@ struct world {
 	uint64_t ram[WORLD_RAM_PAGES];
 	uint64_t areas[WORLD_AREAS];
 	struct world_held held[WORLD_DEVICES];
+	struct ledger ledger;
 	uint64_t tokens;
 	unsigned long dmas;
 	unsigned long stale;	/* old translations seen while they were allowed */
@@ -116,9 +123,19 @@ int world_invalidate_space(struct world *world, unsigned int space);
 /** world_invalidate_range() - Of range number @range, by one command where the vendor has ranges */
 int world_invalidate_range(struct world *world, unsigned int space, unsigned int range,
 			   bool leaf_only);
-/** world_invalidate_batch() - Slots @slot, @slot + 1, ... of @spaces, in one submission */
-int world_invalidate_batch(struct world *world, const unsigned int *spaces,
-			   const unsigned int *slots, unsigned int count);
+/** struct world_cover - what an invalidation is about */
+struct world_cover {
+	unsigned int space;
+	uint64_t iova;
+	uint64_t len;
+};
+
+/** world_slot(), world_range() - A page, a range by its number */
+struct world_cover world_slot(const struct world *world, unsigned int space, unsigned int slot);
+struct world_cover world_range(unsigned int space, unsigned int range);
+/** world_invalidate_batch() - All of @covers, at most VM_BATCH, in one submission */
+int world_invalidate_batch(struct world *world, const struct world_cover *covers,
+			   unsigned int count);
 /** world_invalidate_all() - The command that names no address space */
 int world_invalidate_all(struct world *world);
 /**
@@ -132,6 +149,14 @@ int world_s2_unmap(struct world *world, unsigned int window);
 int world_attach(struct world *world, unsigned int device, unsigned int space);
 int world_detach(struct world *world, unsigned int device, unsigned int place);
 int world_reset(struct world *world, unsigned int device);
+
+/** world_service() - Hardware and hypervisor hand on what they have */
+int world_service(struct world *world);
+/** world_next_fault() - The next page request that the guest has not read; -EAGAIN */
+int world_next_fault(struct world *world, struct vm_fault *fault);
+/** world_answer() - The guest's answer; with an invalidation of @also in front, unless NULL */
+int world_answer(struct world *world, const struct vm_fault *fault, bool served,
+		 const struct world_cover *also);
 
 /* DMA, judged. False: it reached what it must not; world->what says what and what was allowed. */
 bool world_read(struct world *world, unsigned int device, unsigned int place, unsigned int slot);

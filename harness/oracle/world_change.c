@@ -20,7 +20,7 @@ static void finish_held(void *arg)
 {
 	struct world *world = arg;
 
-	for (unsigned int i = 0; i < WORLD_DEVICES; i++)
+	for (unsigned int i = 0; i < world->config->devices; i++)
 		if (!world_finish(world, i))
 			return;
 }
@@ -29,7 +29,7 @@ static void before_waiting(struct world *world)
 {
 	bool held = false;
 
-	for (unsigned int i = 0; i < WORLD_DEVICES; i++)
+	for (unsigned int i = 0; i < world->config->devices; i++)
 		held |= world->held[i].active;
 	if (!held)
 		return;
@@ -102,6 +102,16 @@ static int invalidate(struct world *world, unsigned int space, uint64_t iova, ui
 	return after_waiting(world, rc);
 }
 
+struct world_cover world_slot(const struct world *world, unsigned int space, unsigned int slot)
+{
+	return (struct world_cover){ space, world->iovas[slot], VM_PAGE };
+}
+
+struct world_cover world_range(unsigned int space, unsigned int range)
+{
+	return (struct world_cover){ space, ranges[range].iova, ranges[range].len };
+}
+
 int world_invalidate(struct world *world, unsigned int space, unsigned int slot, bool leaf_only)
 {
 	return invalidate(world, space, world->iovas[slot], VM_PAGE, leaf_only ? VM_LEAF_ONLY : 0);
@@ -126,20 +136,24 @@ int world_invalidate_space(struct world *world, unsigned int space)
 	return after_waiting(world, rc);
 }
 
-int world_invalidate_batch(struct world *world, const unsigned int *spaces,
-			   const unsigned int *slots, unsigned int count)
+static struct vm_range as_range(struct world *world, const struct world_cover *cover)
+{
+	return (struct vm_range){ &world->spaces[cover->space], cover->iova, cover->len };
+}
+
+int world_invalidate_batch(struct world *world, const struct world_cover *covers,
+			   unsigned int count)
 {
 	struct vm_range batch[VM_BATCH];
 	uint64_t began = world_tick(world);
 	int rc;
 
 	for (unsigned int i = 0; i < count; i++)
-		batch[i] = (struct vm_range){ &world->spaces[spaces[i]], world->iovas[slots[i]],
-					      VM_PAGE };
+		batch[i] = as_range(world, &covers[i]);
 	before_waiting(world);
 	rc = vm_invalidate_batch(&world->vm, batch, count, 0);
 	for (unsigned int i = 0; !rc && i < count; i++)
-		invalidated(world, spaces[i], world->iovas[slots[i]], VM_PAGE, began);
+		invalidated(world, covers[i].space, covers[i].iova, covers[i].len, began);
 	return after_waiting(world, rc);
 }
 
@@ -155,6 +169,34 @@ int world_invalidate_all(struct world *world)
 	rc = vm_invalidate_all(&world->vm, spaces, world_spaces(world));
 	for (unsigned int i = 0; !rc && i < world_spaces(world); i++)
 		invalidated(world, i, 0, UINT64_MAX, began);
+	return after_waiting(world, rc);
+}
+
+/* ---- page requests */
+
+int world_service(struct world *world)
+{
+	return world->target.ops->service(&world->target);
+}
+
+int world_next_fault(struct world *world, struct vm_fault *fault)
+{
+	return world->config->vendor->next_fault(&world->vm, fault);
+}
+
+int world_answer(struct world *world, const struct vm_fault *fault, bool served,
+		 const struct world_cover *also)
+{
+	uint64_t began = world_tick(world);
+	struct vm_range range;
+	int rc;
+
+	if (also)
+		range = as_range(world, also);
+	before_waiting(world);
+	rc = world->config->vendor->answer(&world->vm, fault, served, also ? &range : NULL);
+	if (!rc && also)
+		invalidated(world, also->space, also->iova, also->len, began);
 	return after_waiting(world, rc);
 }
 
@@ -312,6 +354,16 @@ int world_detach(struct world *world, unsigned int device, unsigned int place)
 	return after_waiting(world, rc);
 }
 
+/* So is that it forgets at a reset what a device is under. */
+static int tell_again(struct world *world, unsigned int device)
+{
+	const struct vm_vendor *vendor = world->config->vendor;
+
+	if (!vendor->reset_done || world->target.has & TARGET_REFERENCE)
+		return 0;
+	return vendor->reset_done(world->devices[device]);
+}
+
 /* What the device did meanwhile is aborted, and need not be: it may come before or after. */
 int world_reset(struct world *world, unsigned int device)
 {
@@ -329,6 +381,7 @@ int world_reset(struct world *world, unsigned int device)
 		finish_held(world);
 	rc = world->target.ops->reset(&world->target, &world->vm.iommufd,
 				      world->devices[device]->dev_id);
+	rc = rc ?: tell_again(world, device);
 	now = world_tick(world);
 	history_change(up, 1, 0, now);
 	history_changed(up, now);

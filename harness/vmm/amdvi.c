@@ -133,6 +133,17 @@ static void amd_device_remove(struct vm_device *device)
 	vmm_amdvi_remove(vmm_amdvi(device->vm), device);
 }
 
+/* The parent again, and what was nested on it: then its changes wait for this device, too. */
+static int amd_reset_done(struct vm_device *device)
+{
+	struct vmm_amdvi *vmm = vmm_amdvi(device->vm);
+	struct target *target = device->vm->target;
+	int rc = target->ops->attach(target, &device->vm->iommufd, device->dev_id, DMA_NO_PASID,
+				     device->parent);
+
+	return rc ?: vmm_amdvi_sync(vmm, vmm_amdvi_device(vmm, device->rid), true);
+}
+
 static int amd_space_init(struct vm_space *space)
 {
 	return pgtable_init(&space->stage1, &pgtable_x86_64, vmm_amdvi(space->vm)->guest.levels, 0,
@@ -249,15 +260,21 @@ static void invalidate_atcs(struct guest_amdvi_list *list, const struct vm_space
 					  len);
 }
 
+static void list_ranges(struct guest_amdvi_list *list, const struct vm_range *ranges,
+			unsigned int count, unsigned int change)
+{
+	for (unsigned int i = 0; i < count; i++)
+		invalidate_pages(list, &ranges[i], change);
+	for (unsigned int i = 0; i < count; i++)
+		invalidate_atcs(list, ranges[i].space, ranges[i].iova, ranges[i].len);
+}
+
 static int amd_invalidate_batch(struct vm *vm, const struct vm_range *ranges, unsigned int count,
 				unsigned int change)
 {
 	struct guest_amdvi_list list = {};
 
-	for (unsigned int i = 0; i < count; i++)
-		invalidate_pages(&list, &ranges[i], change);
-	for (unsigned int i = 0; i < count; i++)
-		invalidate_atcs(&list, ranges[i].space, ranges[i].iova, ranges[i].len);
+	list_ranges(&list, ranges, count, change);
 	return vm_amd_run(vm, &list);
 }
 
@@ -281,6 +298,45 @@ static int amd_invalidate_space(struct vm_space *space)
 	return amd_invalidate(space, 0, UINT64_MAX, 0);
 }
 
+static int amd_page_requests(struct vm *vm)
+{
+	vmm_amdvi(vm)->config.events = true;
+	return 0;
+}
+
+static int amd_next_fault(struct vm *vm, struct vm_fault *fault)
+{
+	uint64_t entry[2];
+	uint32_t pasid;
+	int rc = vmm_amdvi_next_request(vm, entry);
+
+	if (rc)
+		return rc;
+	pasid = amdvi_get(entry[0], AMDVI_PPRLOG0_PASID_15_0) |
+		amdvi_get(entry[0], AMDVI_PPRLOG0_PASID_19_16) << 16;
+	*fault = (struct vm_fault){
+		.device = vm_device_of(vm, amdvi_get(entry[0], AMDVI_PPRLOG0_DEVICE_ID)),
+		.pasid = entry[0] & AMDVI_PPRLOG0_GN ? pasid : DMA_NO_PASID,
+		.iova = entry[1], .group = amdvi_get(entry[0], AMDVI_PPRLOG0_TAG),
+		.write = entry[0] & AMDVI_PPRLOG0_WRITE,
+	};
+	return 0;
+}
+
+static int amd_answer(struct vm *vm, const struct vm_fault *fault, bool served,
+		      const struct vm_range *also)
+{
+	bool has_pasid = fault->pasid != DMA_NO_PASID;
+	struct guest_amdvi_list list = {};
+
+	if (also)
+		list_ranges(&list, also, 1, 0);
+	amdvi_cmd_complete_ppr_request(guest_amdvi_next(&list), fault->device->rid, has_pasid,
+				       has_pasid ? fault->pasid : 0, fault->group,
+				       served ? AMDVI_PPR_SUCCESS : AMDVI_PPR_INVALID);
+	return vm_amd_run(vm, &list);
+}
+
 const struct vm_vendor vm_amd = {
 	.name = "amd",
 	.guest_init = amd_guest_init,
@@ -295,4 +351,8 @@ const struct vm_vendor vm_amd = {
 	.invalidate_space = amd_invalidate_space,
 	.invalidate_batch = amd_invalidate_batch,
 	.invalidate_all = amd_invalidate_all,
+	.page_requests = amd_page_requests,
+	.next_fault = amd_next_fault,
+	.answer = amd_answer,
+	.reset_done = amd_reset_done,
 };

@@ -244,18 +244,25 @@ static void atc_inv(struct guest_smmuv3_list *list, const struct vm_space *space
 }
 
 /* The example of 4.5.1: TLBI, CMD_SYNC, ATC_INV, CMD_SYNC */
+static void list_ranges(struct vm *vm, struct guest_smmuv3_list *list,
+			const struct vm_range *ranges, unsigned int count, unsigned int change)
+{
+	struct guest_smmuv3 *guest = &vmm_smmuv3(vm)->guest;
+
+	for (const struct vm_range *r = ranges; r < ranges + count; r++)
+		guest_smmuv3_tlbi(guest, list, r->space->domain, r->iova, r->len,
+				  change & VM_LEAF_ONLY);
+	guest_smmuv3_sync(list);
+	for (const struct vm_range *r = ranges; r < ranges + count; r++)
+		atc_inv(list, r->space, r->iova, r->len);
+}
+
 static int arm_invalidate_batch(struct vm *vm, const struct vm_range *ranges, unsigned int count,
 				unsigned int change)
 {
-	struct guest_smmuv3 *guest = &vmm_smmuv3(vm)->guest;
 	struct guest_smmuv3_list list = {};
 
-	for (const struct vm_range *r = ranges; r < ranges + count; r++)
-		guest_smmuv3_tlbi(guest, &list, r->space->domain, r->iova, r->len,
-				  change & VM_LEAF_ONLY);
-	guest_smmuv3_sync(&list);
-	for (const struct vm_range *r = ranges; r < ranges + count; r++)
-		atc_inv(&list, r->space, r->iova, r->len);
+	list_ranges(vm, &list, ranges, count, change);
 	return run(vm, &list);
 }
 
@@ -285,6 +292,36 @@ static int arm_invalidate_space(struct vm_space *space)
 	return run(space->vm, &list);
 }
 
+static int arm_next_fault(struct vm *vm, struct vm_fault *fault)
+{
+	uint64_t record[2];
+	int rc = vmm_smmuv3_next_request(vm, record);
+
+	if (rc)
+		return rc;
+	*fault = (struct vm_fault){
+		.device = vm_device_of(vm, smmu_get(PRI0_SID, record[0])),
+		.pasid = record[0] & PRI0_SSV ? smmu_get(PRI0_SSID, record[0]) : DMA_NO_PASID,
+		.iova = record[1] & PRI1_ADDR, .group = smmu_get(PRI1_PRGINDEX, record[1]),
+		.write = record[0] & PRI0_WRITE,
+	};
+	return 0;
+}
+
+static int arm_answer(struct vm *vm, const struct vm_fault *fault, bool served,
+		      const struct vm_range *also)
+{
+	struct guest_smmuv3_list list = {};
+
+	if (also)
+		list_ranges(vm, &list, also, 1, 0);
+	smmuv3_cmd_pri_resp(guest_smmuv3_next(&list), fault->device->rid, fault->group,
+			    served ? CMD_PRI_RESP_SUCCESS : CMD_PRI_RESP_INVALID);
+	if (fault->pasid != DMA_NO_PASID)
+		smmuv3_cmd_ssid(list.c[list.count - 1], fault->pasid);
+	return run(vm, &list);
+}
+
 const struct vm_vendor vm_arm = {
 	.name = "arm",
 	.guest_init = arm_guest_init,
@@ -300,5 +337,8 @@ const struct vm_vendor vm_arm = {
 	.stage2_leaves_pasids = true,
 	.invalidate_batch = arm_invalidate_batch,
 	.invalidate_all = arm_invalidate_all,
+	.page_requests = vmm_smmuv3_faults,
+	.next_fault = arm_next_fault,
+	.answer = arm_answer,
 	.break_before_make = true,
 };

@@ -363,6 +363,14 @@ uint64_t vm_control_saw(const struct vm_device *device, const struct vm_space *s
 	return control->space == space && control->iova == iova ? control->seen : otherwise;
 }
 
+struct vm_device *vm_device_of(struct vm *vm, uint16_t rid)
+{
+	for (unsigned int i = 0; i < vm->device_count; i++)
+		if (vm->devices[i].rid == rid)
+			return &vm->devices[i];
+	return NULL;
+}
+
 void vm_evidence(struct vm *vm, uint64_t mark, unsigned int lines)
 {
 	const struct target_ops *ops = vm->target->ops;

@@ -36,6 +36,15 @@ struct vm_range {
 	uint64_t len;
 };
 
+/** struct vm_fault - a page request as the guest reads it; @device: its own */
+struct vm_fault {
+	struct vm_device *device;
+	uint32_t pasid;
+	uint64_t iova;
+	unsigned int group;
+	bool write;
+};
+
 /**
  * struct vm_vendor - a vendor's guest and VMM. Functions return 0 or -errno.
  * @config: the vendor's own, for copies of a vendor that a test wants otherwise; NULL: as usual
@@ -54,6 +63,11 @@ struct vm_range {
  * @invalidate_batch: the same for @count ranges, at most VM_BATCH, all in one submission
  * @invalidate_all: by the command that names no address space, after changes of @spaces
  * @break_before_make: a table and a block may not replace each other without an invalidation
+ * @page_requests: nested page tables report page requests; before any device is added
+ * @next_fault: the next one that the guest has not read; -EAGAIN: there is none
+ * @answer: the guest's response, behind the invalidation of @also in one submission; NULL: alone
+ * @reset_done: kernels forget at a reset that a device is under its nest parent (deviations.tsv,
+ *	NEST-08): a VMM that cannot live with it tells them again; NULL: none does
  */
 struct vm_vendor {
 	const char *name;
@@ -75,6 +89,11 @@ struct vm_vendor {
 				unsigned int change);
 	int (*invalidate_all)(struct vm *vm, struct vm_space * const *spaces, unsigned int count);
 	bool break_before_make;
+	int (*page_requests)(struct vm *vm);
+	int (*next_fault)(struct vm *vm, struct vm_fault *fault);
+	int (*answer)(struct vm *vm, const struct vm_fault *fault, bool served,
+		      const struct vm_range *also);
+	int (*reset_done)(struct vm_device *device);
 };
 
 extern const struct vm_vendor vm_intel, vm_amd, vm_arm;
@@ -224,6 +243,9 @@ void vm_control(struct vm_device *device, const struct vm_space *space, uint64_t
 		uint64_t seen);
 uint64_t vm_control_saw(const struct vm_device *device, const struct vm_space *space,
 			uint64_t iova, uint64_t otherwise);
+
+/** vm_device_of() - The device that the guest calls @rid; NULL: none */
+struct vm_device *vm_device_of(struct vm *vm, uint16_t rid);
 
 /** vm_evidence() - What the hardware saw since @mark as notes of the test: last @lines lines */
 void vm_evidence(struct vm *vm, uint64_t mark, unsigned int lines);

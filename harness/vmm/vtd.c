@@ -142,16 +142,22 @@ static void invalidate_atcs(struct guest_vtd_list *list, const struct vm_space *
 						 iova, len);
 }
 
+static void list_ranges(struct guest_vtd_list *list, const struct vm_range *ranges,
+			unsigned int count, unsigned int change)
+{
+	for (const struct vm_range *r = ranges; r < ranges + count; r++)
+		guest_vtd_invalidate(list, r->space->domain, guest_pasid(r->space), r->iova,
+				     r->len, change & VM_LEAF_ONLY);
+	for (const struct vm_range *r = ranges; r < ranges + count; r++)
+		invalidate_atcs(list, r->space, r->iova, r->len);
+}
+
 static int intel_invalidate_batch(struct vm *vm, const struct vm_range *ranges,
 				  unsigned int count, unsigned int change)
 {
 	struct guest_vtd_list list = {};
 
-	for (const struct vm_range *r = ranges; r < ranges + count; r++)
-		guest_vtd_invalidate(&list, r->space->domain, guest_pasid(r->space), r->iova,
-				     r->len, change & VM_LEAF_ONLY);
-	for (const struct vm_range *r = ranges; r < ranges + count; r++)
-		invalidate_atcs(&list, r->space, r->iova, r->len);
+	list_ranges(&list, ranges, count, change);
 	return run(vm, &list);
 }
 
@@ -179,6 +185,36 @@ static int intel_invalidate_all(struct vm *vm, struct vm_space * const *spaces,
 	return run(vm, &list);
 }
 
+static int intel_next_fault(struct vm *vm, struct vm_fault *fault)
+{
+	uint64_t d[4];
+	int rc = vmm_vtd_next_request(vm, d);
+
+	if (rc)
+		return rc;
+	*fault = (struct vm_fault){
+		.device = vm_device_of(vm, VTD_GET(VTD_PRQ_RID, d[0])),
+		.pasid = d[0] & VTD_PRQ_PP ? VTD_GET(VTD_PRQ_PASID, d[0]) : DMA_NO_PASID,
+		.iova = d[1] & VTD_PRQ_ADDR, .group = VTD_GET(VTD_PRQ_PRGI, d[1]),
+		.write = d[1] & VTD_PRQ_W,
+	};
+	return 0;
+}
+
+static int intel_answer(struct vm *vm, const struct vm_fault *fault, bool served,
+			const struct vm_range *also)
+{
+	bool has_pasid = fault->pasid != DMA_NO_PASID;
+	struct guest_vtd_list list = {};
+
+	if (also)
+		list_ranges(&list, also, 1, 0);
+	vtd_inv_page_response(guest_vtd_next(&list), fault->device->rid, has_pasid,
+			      has_pasid ? fault->pasid : 0, fault->group,
+			      served ? VTD_RESPONSE_SUCCESS : VTD_RESPONSE_INVALID);
+	return run(vm, &list);
+}
+
 const struct vm_vendor vm_intel = {
 	.name = "intel",
 	.pasid_flags = IOMMU_HWPT_ALLOC_PASID,
@@ -194,4 +230,7 @@ const struct vm_vendor vm_intel = {
 	.invalidate_space = intel_invalidate_space,
 	.invalidate_batch = intel_invalidate_batch,
 	.invalidate_all = intel_invalidate_all,
+	.page_requests = vmm_vtd_page_requests,
+	.next_fault = intel_next_fault,
+	.answer = intel_answer,
 };

@@ -137,6 +137,19 @@ TEST_F(nested, page_table_of_the_guest_moves)
 	__atomic_store_n(pde, 0, __ATOMIC_RELEASE);
 }
 
+/* A reset is over: what stage 2 owes to the device is what it was before. */
+TEST_F(nested, unmapped_after_a_reset)
+{
+	RULE("NEST-08");
+	ASSERT_EQ(0, window_map(&self->vm, 0, 0));
+	MAP(self->iova, WINDOW, PAGE);
+	ASSERT_EQ(0, self->target.ops->reset(&self->target, &self->vm.iommufd,
+					     self->device->dev_id));
+	REACHES(self->iova, spare_name(&self->vm, 0));
+	EXPECT_EQ(0, window_unmap(&self->vm, 0));
+	REFUSED(self->iova);
+}
+
 /* Devices share a second stage; each has what was combined with it, in caches of its own. */
 TEST_F(nested, every_device_of_the_vm)
 {

@@ -26,6 +26,19 @@ stress_fault() {
 	tap_result $? "$1-$2-$3" "$(tail -n 30 "$dir.output")"
 }
 
+# stress_request_fault VENDOR VARIANT FAULT TEXT: with that bug a page request goes wrong, and TEXT says how
+stress_request_fault() {
+	local dir=$OUT/$1-$3
+
+	"$ROOT/run.sh" --stress --duration 3 --suite "$1" --test "stress.$2.*" --fault "$3" --results "$dir" \
+		>"$dir.output" 2>&1
+	(($? == 1)) && jq -e --arg text "$4" '.tests[0] | .outcome == "fail" and (.notes[0] | test($text)) and
+		any(.notes[]; test("^clock [0-9]+-[0-9]+ mutator: serve ")) and
+		any(.notes[]; test("^clock [0-9]+-[0-9]+ engine [0-3]: .* asks for a page"))' \
+		"$dir/results.json" >/dev/null
+	tap_result $? "$1-$2-$3" "$(tail -n 30 "$dir.output")"
+}
+
 # stress_refused NAME TEXT ARG...: run.sh ends with 2 and says why
 stress_refused() {
 	local name=$1 text=$2 output status=0

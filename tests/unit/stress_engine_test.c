@@ -23,7 +23,7 @@ TEST(each_pause_is_answered)
 		.config = { .iommus = 1, .needs = TARGET_NEST },
 	};
 	const struct world_config config = {
-		.open = ref_world_open, .arg = &ref, .vendor = &vm_amd,
+		.open = ref_world_open, .arg = &ref, .vendor = &vm_amd, .devices = 2,
 	};
 
 	RULE("NEST-02");
