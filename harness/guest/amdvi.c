@@ -77,7 +77,7 @@ void guest_amdvi_dte_block(struct guest_amdvi *guest, uint16_t rid)
 
 	put_word(&dte[0], DTE_BLOCKED);
 	for (unsigned int i = 1; i < 4; i++)
-		put_word(&dte[i], 0);
+		put_word(&dte[i], i == 1 && guest->quiet ? AMDVI_DTE1_SA : 0);
 }
 
 void guest_amdvi_dte_set(struct guest_amdvi *guest, uint16_t rid)
@@ -86,7 +86,8 @@ void guest_amdvi_dte_set(struct guest_amdvi *guest, uint16_t rid)
 	uint64_t *dte = guest_amdvi_dte(guest, rid), new[4] = {
 		DTE_BLOCKED | AMDVI_DTE0_IR | AMDVI_DTE0_IW | AMDVI_DTE0_GV | AMDVI_DTE0_GIOV |
 		amdvi_put(guest->glx, AMDVI_DTE0_GLX) | (device->pri ? AMDVI_DTE0_PPR : 0),
-		amdvi_put(device->domain, AMDVI_DTE1_DOMAIN_ID) | (device->ats ? AMDVI_DTE1_I : 0),
+		amdvi_put(device->domain, AMDVI_DTE1_DOMAIN_ID) |
+		(device->ats ? AMDVI_DTE1_I : 0) | (guest->quiet ? AMDVI_DTE1_SA : 0),
 		amdvi_put(guest->levels - 4, AMDVI_DTE2_GPM),
 	};
 

@@ -36,6 +36,7 @@ struct guest_amdvi_device {
  * @tail: of the command buffer; @evt_head, @ppr_head: of the logs; byte offsets
  * @sync: where its COMPLETION_WAITs store; @sequence: the last value asked for
  * @next_domain: DomainIDs are given out in turn
+ * @quiet: it does not want to hear of I/O page faults (DTE.SA)
  */
 struct guest_amdvi {
 	struct pages *mem;
@@ -51,6 +52,7 @@ struct guest_amdvi {
 	uint64_t sync;
 	uint64_t sequence;
 	uint16_t next_domain;
+	bool quiet;
 	unsigned int device_count;
 	struct guest_amdvi_device devices[GUEST_AMDVI_DEVICES];
 };

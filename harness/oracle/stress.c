@@ -143,14 +143,15 @@ static void say(const struct stress *stress, double seconds)
 		stress->operations, dmas, stale_hits(stress));
 }
 
-static void close_window(struct stress *stress, struct progress *progress)
+/* The next one begins now: when the machine stood still for long, nobody could see anything. */
+static void close_window(struct stress *stress, struct progress *progress, double now)
 {
 	unsigned long stale = stale_hits(stress);
 
 	stress->windows++;
 	stress->blind += stale == progress->window_stale;
 	progress->window_stale = stale;
-	progress->window_end += STRESS_WINDOW_S;
+	progress->window_end = now + STRESS_WINDOW_S;
 }
 
 /* How the threads interleave is the machine's: until an engine came into an open window, go on. */
@@ -169,7 +170,7 @@ static bool has_enough(struct stress *stress, struct progress *progress)
 	}
 	/* The last window takes what is left over. */
 	if (now >= progress->window_end && seconds + STRESS_WINDOW_S <= stress->seconds)
-		close_window(stress, progress);
+		close_window(stress, progress, now);
 	return seconds >= stress->seconds && (seen || seconds >= stress->seconds * CONTROL_LONGER);
 }
 
@@ -187,7 +188,7 @@ static int mutate_all(struct stress *stress)
 			let_engines_run(stress);
 	}
 	if (!rc && !stopped(stress))
-		close_window(stress, &progress);
+		close_window(stress, &progress, clock_s(CLOCK_MONOTONIC));
 	stress->wall_s = clock_s(CLOCK_MONOTONIC) - begin;
 	stress->mutator_s = clock_s(CLOCK_THREAD_CPUTIME_ID) - cpu;
 	return rc;
