@@ -364,10 +364,11 @@ TEST_F(atc, loses_invalidations)
 	MAP_THEN_REMAP(self->iova, self->page[0], self->page[1]);
 	TURN(&self->target, self->device->number, KNOB_LOSE_INVALIDATES, 2);
 	rc = vm_invalidate(&self->space, self->iova, VM_PAGE, VM_LEAF_ONLY);
-	if (rc)
+	if (rc) {
 		EXPECT_EQ(-ETIMEDOUT, rc);
-	else
+	} else {
 		REACHES(self->iova, self->page[1]);
+	}
 }
 
 /* ---- Devices that do not answer (3.9.1.4) ---- */

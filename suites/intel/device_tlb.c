@@ -189,10 +189,11 @@ TEST_F(device_tlb, loses_invalidations)
 	MAP_THEN_REMAP(self->iova, self->page[0], self->page[1]);
 	TURN(&self->target, self->device->number, KNOB_LOSE_INVALIDATES, 2);
 	rc = invalidate(self, self->iova, PAGE);
-	if (rc)
+	if (rc) {
 		EXPECT_EQ(-ETIMEDOUT, rc);
-	else
+	} else {
 		REACHES(self->iova, self->page[1]);
+	}
 }
 
 /* ---- Devices that do not answer ---- */
