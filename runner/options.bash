@@ -75,7 +75,7 @@ readonly TARGETS="guest ref bare host"
 readonly DEVICES_MOST=8	# TARGET_DEVICES of harness/target
 
 # What runs where no --suite says otherwise
-declare -rA SUITES_OF=([guest]="uapi" [ref]="intel amd arm" [bare]="arm intel" [faults]="uapi intel amd arm"
+declare -rA SUITES_OF=([guest]="uapi" [ref]="intel amd arm" [bare]="arm intel amd" [faults]="uapi intel amd arm"
 	[host]="intel amd arm")	# of the host: that of its vendor
 readonly NIT_VERSION=0.1
 

@@ -7,18 +7,19 @@
 #include "core/fault.h"
 
 #define GUEST_LEVELS 4
-#define NEST_FEATURES (AMDVI_EFR_GT_SUP | AMDVI_EFR_GIO_SUP)
+#define V2_FEATURES (AMDVI_EFR_GT_SUP | AMDVI_EFR_GIO_SUP)
 
 static int supports(struct amd_iommu *iommu, uint32_t flags)
 {
 	if (flags & IOMMU_HWPT_ALLOC_NEST_PARENT &&
-	    (flags & IOMMU_HWPT_ALLOC_PASID || ~iommu->efr & NEST_FEATURES ||
+	    (flags & IOMMU_HWPT_ALLOC_PASID || ~iommu->efr & V2_FEATURES ||
 	     !(iommu->efr2 & AMDVI_EFR2_GCR3TRP_MODE)))
 		return -EOPNOTSUPP;
 	if (flags & IOMMU_HWPT_ALLOC_DIRTY_TRACKING &&
 	    (flags & IOMMU_HWPT_ALLOC_PASID || !(iommu->efr & AMDVI_EFR_HD_SUP)))
 		return -EOPNOTSUPP;
-	if (flags & IOMMU_HWPT_ALLOC_PASID && !(iommu->efr & AMDVI_EFR_GT_SUP))
+	/* Such a table is the RID's, too, beside PASIDs: that is GIOV (2.2.2). */
+	if (flags & IOMMU_HWPT_ALLOC_PASID && ~iommu->efr & V2_FEATURES)
 		return -EOPNOTSUPP;
 	return 0;
 }

@@ -122,11 +122,14 @@ static const struct target_ops bare_ops = {
 	.close = bare_close,
 };
 
-/* As in the reference machine a slot for each; a root port has one slot, with functions. */
+/*
+ * A slot for each, behind that of the host bridge and one that AMD-Vi's own function takes; a root
+ * port has one slot, with functions.
+ */
 static uint16_t rid_of(const struct qtest_board *board, unsigned int device)
 {
 	unsigned int bus = device % board->iommu_count;
-	uint8_t devfn = board->buses[bus].bridge ? device / board->iommu_count : (device + 1) << 3;
+	uint8_t devfn = board->buses[bus].bridge ? device / board->iommu_count : (device + 2) << 3;
 
 	return board->buses[bus].number << 8 | devfn;
 }

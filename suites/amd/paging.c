@@ -145,7 +145,7 @@ static int unmap(struct host *host, unsigned int page, unsigned int count)
 				   variant->v2 ? IOMMU_HWPT_ALLOC_PASID : 0, &id); \
 	if (hwpt_rc == -EOPNOTSUPP && variant->v2 && \
 	    !(self->host.target.has & TARGET_REFERENCE)) \
-		SKIP(return, "no page tables for PASIDs in this kernel, on this CPU"); \
+		SKIP(return, "no page tables for PASIDs here"); \
 	ASSERT_EQ(0, hwpt_rc); \
 	id; \
 })

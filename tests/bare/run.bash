@@ -21,6 +21,13 @@ forgets() {
 }
 
 NIT_SUITES=$ROOT/tests suite_as_tap self --target bare --suite bare
+suite_as_tap arm --target bare --suite arm --test 'nested.rid.unmap*'
+suite_as_tap arm-paging --target bare --suite arm --test paging.host.plain
+suite_as_tap arm-two --target bare --suite arm --test machines.rid
 suite_as_tap intel --target bare --suite intel --test paging.host.plain
+suite_as_tap intel-refusals --target bare --suite intel --test refusals
+suite_as_tap amd --target bare --suite amd --test paging.paging.v1
+tap_check arm-forgets forgets arm stage2.nested.rid.unmap hyp.smmuv3-s2-unmap-forgets-nested
 tap_check intel-forgets forgets intel paging.host.plain.unmap hyp.vtd-unmap-no-flush
+tap_check amd-forgets forgets amd paging.paging.v1.unmapped hyp.amdvi-unmap-no-flush
 tap_end
