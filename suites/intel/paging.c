@@ -175,6 +175,8 @@ TEST_F(host, write_where_only_reading_is_allowed)
 	ATTACH(0, NO_PASID, self->ioas);
 	ASSERT_EQ(0, __ioas_map(&self->iommufd, self->ioas, self->memory, VM_PAGE, IOVA,
 				IOMMU_IOAS_MAP_READABLE));
+	if (self->target.has & TARGET_READ)
+		EXPECT_PAGE(0, NO_PASID, IOVA, 0);
 	EXPECT_EQ(VM_NOWHERE, host_dma(self, 0, NO_PASID, IOVA, DMA_WRITE, 1));
 	IOAS_UNMAP(self->ioas, IOVA, 1);
 	IOAS_MAP(self->ioas, IOVA, 0, 1);
