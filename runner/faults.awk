@@ -3,7 +3,8 @@
 #
 #	what=faults	"fault<TAB>the bug"
 #	what=tests	"suite.program.test"
-#	what=matrix	lines of faults-output.awk; fault "": nothing planted
+#	what=matrix	lines of faults-output.awk; fault "": nothing planted. Twice where something was
+#			searched for; a test that failed either time fails.
 #	what=witness	"fault<TAB>test": the test is known to see the fault
 #
 # and prints what -v want says: lines of work "fault|suite|program|TEST TEST..." for "witness" or a
@@ -19,7 +20,8 @@ what == "witness" {
 	next
 }
 what == "matrix" && $1 == "" {
-	result[$2] = $3
+	if (result[$2] == "" || result[$2] == "ok")
+		result[$2] = $3
 	reached[$2] = $4
 	next
 }
@@ -98,7 +100,7 @@ function search(    i, t, f, n, list, order)
 		if (result[t] != "ok")
 			continue
 		for (f = 1; f <= n; f++)
-			if (seen_by[list[f]] == "" && spent[list[f]] + 0 < most)
+			if (list[f] in bug && seen_by[list[f]] == "" && spent[list[f]] + 0 < most)
 				spent[list[f]] += ask(list[f], t)
 	}
 	sort_by(fault, faults, visits, order)

@@ -4,12 +4,12 @@
 # each test must be failed by one, and with none planted nothing may fail. Tests of suites/uapi are the
 # kernel's: they see bugs of the reference hypervisor's objects, but need none.
 #
-# 1. Every test runs with nothing planted, and says which places of faults it comes to. Only these
-#    can make it fail, so nothing else is ever tried with it.
+# 1. Every test runs with nothing planted.
 # 2. What is known is tried: witness.tsv names for each fault tests that see it, and for each test a
 #    fault that it sees.
-# 3. What this leaves open, a fault unseen or a test that sees none, is searched for: first with a few
-#    of the tests that come to the fault, or faults that the test comes to, at last with all of them.
+# 3. What this leaves open, a fault unseen or a test that sees none, is searched for. All tests run once
+#    more and say which places of faults they come to: only these can make them fail. Then a few of the
+#    tests that come to the fault are tried, or faults that the test comes to; at last all of them.
 #    A new witness.tsv is written beside the results.
 
 readonly FAULT_WITNESS=tests/ref/witness.tsv
@@ -32,11 +32,7 @@ faults_one() {
 	printf '\n#@ %s %s.%s.\n' "${fault:--}" "$suite" "$program"
 	(
 		ulimit -c 0
-		if [[ -n $fault ]]; then
-			ulimit -t "$FAULT_CPU_SECONDS"
-		else
-			export NIT_FAULT_REACH=1
-		fi
+		[[ -z $fault ]] || ulimit -t "$FAULT_CPU_SECONDS"
 		NIT_IOMMUFD=reference NIT_SEED=$OPT_SEED NIT_FAULT=$fault NIT_TEST_TIMEOUT=$FAULT_TEST_SECONDS \
 			NIT_PROGRAM_SHRINK=0 NIT_PROGRAMS=$FAULT_PROGRAMS \
 			exec timeout -k 1 "$FAULT_SECONDS" "${PROGRAMS[$HOST_ARCH]}/$suite/$program" "${names[@]}"
@@ -68,36 +64,44 @@ faults_work() {
 	cat "$work".[0-9]* >>"$WORK/matrix"
 }
 
-# What there is: $WORK/faults ("fault, the bug"), tests, and none: work that plants nothing
+# What there is: $WORK/faults ("fault, the bug"), tests, and none: work that plants nothing. Only programs
+# with tests that are planned: a stress test runs for a time, and sees what it sees by chance.
 faults_find() {
-	local suite file
+	local suite program
 
 	for suite in "${OPT_SUITES[@]}"; do
 		ref_runs "$suite" || die "--faults: suite $suite does not run on --target ref"
-		for file in "${PROGRAMS[$HOST_ARCH]}/$suite"/*; do
-			printf '|%s|%s|\n' "$suite" "${file##*/}" >>"$WORK/none"
-			"$file" --list-faults
-		done
+	done
+	plan_tests >"$WORK/planned"
+	tr '\t' . <"$WORK/planned" >"$WORK/tests"
+	cut -f 1,2 "$WORK/planned" | LC_ALL=C sort -u | while IFS=$'\t' read -r suite program; do
+		printf '|%s|%s|\n' "$suite" "$program" >>"$WORK/none"
+		"${PROGRAMS[$HOST_ARCH]}/$suite/$program" --list-faults
 	done | grep -v '^cost\.' | LC_ALL=C sort -u >"$WORK/faults"	# those cost only time: for --bench
-	plan_tests | tr '\t' . >"$WORK/tests"
 	: >"$WORK/matrix"
 }
 
 faults_run() {
-	local most
-
 	[[ $OPT_TEST == '*' ]] || die "--faults runs every test: drop --test"
 	verdict_open
 	faults_find
 	faults_work none <"$WORK/none"
 	faults_work witness < <(faults_awk witness)
+	faults_awk open >"$WORK/open"
+	[[ ! -s $WORK/open ]] || faults_search
+	faults_report
+}
+
+faults_search() {
+	local most
+
+	NIT_FAULT_REACH=1 faults_work reach <"$WORK/none"
 	for most in 4 16 64 1000000; do
 		faults_awk search "$most" >"$WORK/search"
 		[[ -s $WORK/search ]] || break
 		faults_say
 		faults_work search <"$WORK/search"
 	done
-	faults_report
 }
 
 # What is not known: faults without a test that sees them, tests without a fault
