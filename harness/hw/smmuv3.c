@@ -414,7 +414,7 @@ static void destroy(struct hw_iommu *iommu)
 	smmuv3_cmdqv_destroy(smmu);
 	for (unsigned int i = 0; i < CACHES; i++)
 		tlb_destroy(smmu->caches[i]);
-	free(smmu->slots);
+	free(smmu->slot_array);
 	free(smmu->versions);
 	free(smmu->streams);
 	pthread_mutex_destroy(&smmu->lock);
@@ -446,12 +446,11 @@ static bool create_caches(struct smmuv3 *smmu, uint64_t seed)
 		smmu->caches[i] = tlb_create(smmu->config.entries, seed + i);
 		good &= smmu->caches[i] != NULL;
 	}
-	smmu->slots = aligned_alloc(64, CONTEXT_SLOTS * sizeof(*smmu->slots));
+	smmu->slot_array = calloc(CONTEXT_SLOTS + 1, sizeof(*smmu->slots));
+	smmu->slots = (void *)(((uintptr_t)smmu->slot_array + 63) & ~63ull);
 	smmu->versions = calloc(sids, sizeof(*smmu->versions));
 	smmu->streams = calloc(sids, sizeof(struct smmuv3_stream *));
-	if (smmu->slots)
-		memset(smmu->slots, 0, CONTEXT_SLOTS * sizeof(*smmu->slots));
-	return good && smmu->slots && smmu->versions && smmu->streams &&
+	return good && smmu->slot_array && smmu->versions && smmu->streams &&
 	       !smmuv3_cmdqv_create(smmu);
 }
 

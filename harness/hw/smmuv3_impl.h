@@ -308,7 +308,8 @@ struct smmuv3 {
 
 	struct tlb *caches[CACHES];
 	uint64_t split[2];	/* entry sizes cached in smaller pieces; by stage, bit n: 2^n */
-	struct smmuv3_slot *slots;
+	struct smmuv3_slot *slots;	/* aligned, in slot_array */
+	void *slot_array;
 	uint32_t *versions;	/* by StreamID */
 	struct smmuv3_stream **streams;
 	struct smmuv3_stream *stream_list;

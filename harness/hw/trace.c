@@ -10,33 +10,33 @@
 
 #include "trace.h"
 
-#define NO_NUMBER UINT64_MAX
-
 /** struct hw_trace - @next: number of the next event; event n is in slot n % @room */
 struct hw_trace {
 	uint64_t next __attribute__((aligned(64)));
 	bool dma __attribute__((aligned(64)));
 	unsigned int room;
-	struct hw_event events[];
+	struct hw_event *events;	/* whose number is one more here: 0 is no event */
 };
 
 struct hw_trace *hw_trace_create(unsigned int events)
 {
-	size_t size = sizeof(struct hw_trace) + events * sizeof(struct hw_event);
-	struct hw_trace *trace = aligned_alloc(64, (size + 63) & ~63ul);
+	struct hw_trace *trace = aligned_alloc(64, sizeof(*trace));
 
 	if (!trace)
 		return NULL;
-	memset(trace, 0, size);
-	trace->room = events;
-	trace->dma = true;
-	for (unsigned int i = 0; i < events; i++)
-		trace->events[i].number = NO_NUMBER;
-	return trace;
+	*trace = (struct hw_trace){
+		.dma = true, .room = events, .events = calloc(events, sizeof(*trace->events)),
+	};
+	if (trace->events)
+		return trace;
+	free(trace);
+	return NULL;
 }
 
 void hw_trace_destroy(struct hw_trace *trace)
 {
+	if (trace)
+		free(trace->events);
 	free(trace);
 }
 
@@ -64,7 +64,7 @@ void hw_trace_add(struct hw_trace *trace, const char *unit, const char *format,
 		return;
 	number = __atomic_fetch_add(&trace->next, 1, __ATOMIC_ACQ_REL);
 	event = &trace->events[number % trace->room];
-	PUT(event->number, NO_NUMBER);
+	PUT(event->number, 0);
 	PUT(event->unit, unit);
 	PUT(event->format, format);
 	PUT(event->args[0], a0);
@@ -73,7 +73,7 @@ void hw_trace_add(struct hw_trace *trace, const char *unit, const char *format,
 	PUT(event->args[3], a3);
 	PUT(event->args[4], a4);
 	PUT(event->args[5], a5);
-	PUT(event->number, number);
+	PUT(event->number, number + 1);
 }
 
 uint64_t hw_trace_number(const struct hw_trace *trace)
@@ -85,14 +85,14 @@ static bool read_event(const struct hw_trace *trace, uint64_t number, struct hw_
 {
 	const struct hw_event *event = &trace->events[number % trace->room];
 
-	if (GET(event->number) != number)
+	if (GET(event->number) != number + 1)
 		return false;
 	copy->number = number;
 	copy->unit = GET(event->unit);
 	copy->format = GET(event->format);
 	for (unsigned int i = 0; i < HW_TRACE_ARGS; i++)
 		copy->args[i] = GET(event->args[i]);
-	return GET(event->number) == number;
+	return GET(event->number) == number + 1;
 }
 
 static bool find_event(const struct hw_trace *trace, uint64_t number, struct hw_event *event)

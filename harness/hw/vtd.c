@@ -114,6 +114,7 @@ static void vtd_destroy(struct hw_iommu *iommu)
 	tlb_destroy(vtd->iotlb);
 	tlb_destroy(vtd->paging);
 	tlb_destroy(vtd->configs);
+	free(vtd->snapshots);
 	pthread_mutex_destroy(&vtd->lock);
 	pthread_mutex_destroy(&vtd->fault_lock);
 	pthread_mutex_destroy(&vtd->ats_lock);
@@ -149,12 +150,13 @@ struct hw_iommu *vtd_create(struct machine *machine, const struct vtd_config *co
 	vtd->iotlb = tlb_create(config->iotlb_entries, machine->seed);
 	vtd->paging = tlb_create(config->paging_entries, machine->seed + 1);
 	vtd->configs = tlb_create(config->config_entries, machine->seed + 2);
+	vtd->snapshots = calloc(VTD_HELD, sizeof(*vtd->snapshots));
 	pthread_mutex_init(&vtd->lock, NULL);
 	pthread_mutex_init(&vtd->fault_lock, NULL);
 	pthread_mutex_init(&vtd->ats_lock, NULL);
 	vtd->iommu.ops = &vtd_ops;
 	snprintf(vtd->iommu.unit, sizeof(vtd->iommu.unit), "vtd%u", machine->iommu_count);
-	if (!vtd->iotlb || !vtd->paging || !vtd->configs ||
+	if (!vtd->iotlb || !vtd->paging || !vtd->configs || !vtd->snapshots ||
 	    machine_add_iommu(machine, &vtd->iommu)) {
 		vtd_destroy(&vtd->iommu);
 		return NULL;

@@ -155,7 +155,7 @@ struct vtd {
 	uint8_t order[VTD_HELD];	/* held descriptors, oldest first */
 	uint8_t unused[VTD_HELD];
 	struct vtd_op ops[VTD_HELD];
-	struct inflight_snapshot snapshots[VTD_HELD];	/* of those that are waits */
+	struct inflight_snapshot *snapshots;	/* of those that are waits, by their slot */
 	unsigned int fences;		/* held waits with FN */
 
 	/* Register-based invalidation that has yet to drain */
