@@ -118,14 +118,14 @@ static inline void prepare_vdevice(struct __test_metadata *_metadata, struct are
 }
 
 static inline void destroy_winner(struct __test_metadata *_metadata, struct arena *arena,
-			 const int *rc)
+				  const int *rc)
 {
 	expect_one_winner(_metadata, rc);
 	iommufd_destroy(&arena->vm.iommufd, rc[0] ? arena->second : arena->first);
 }
 
 static inline void settle_nothing(struct __test_metadata *_metadata, struct arena *arena,
-			 const int *rc)
+				  const int *rc)
 {
 }
 
@@ -143,7 +143,7 @@ static inline int close_and_destroy_victim(struct arena *arena, struct prng *prn
 
 /* Whoever was still in it is out by now. */
 static inline void settle_busy(struct __test_metadata *_metadata, struct arena *arena,
-			 const int *rc)
+			       const int *rc)
 {
 	if (rc[1]) {
 		iommufd_destroy(&arena->vm.iommufd, arena->victim);
