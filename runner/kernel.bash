@@ -194,7 +194,7 @@ kernel_build() {
 	cache_lock "$name"
 	if [[ ! -e $dir/.built || -z $KERNEL_IMMUTABLE ]]; then
 		[[ -z $OPT_DEBUG ]] || estimate="10 min"
-		[[ ! -e $dir/.built ]] || estimate="incremental"
+		[[ ! -e $dir/.built ]] || estimate="1 min, what has changed"
 		step "building $(kernel_release) for $arch${OPT_DEBUG:+, debug}${OPT_COVERAGE:+, coverage}" \
 			"$estimate" "$CACHE/log/${name//\//-}" kernel_compile "$arch" "$dir" ||
 			die "the kernel does not build" "the whole log: $CACHE/log/${name//\//-}"

@@ -30,7 +30,7 @@ usage() {
 	  --duration SECONDS  of each stress test (default $STRESS_SECONDS), of each test of suite load (default 1)
 	  --repeat N          run everything N times; prints the flake rate
 	  --seed N            seed of everything random (default 0x5eed1234)
-	  --timeout SECONDS   bound of one guest, all its reboots included (default $TIMEOUT)
+	  --timeout SECONDS   bound of one guest, all its reboots included (default $TIMEOUT; $((6 * TIMEOUT)) with --debug)
 	  --jobs N            guests at a time (default: one for each CPU)
 	  --shard I/N         the I-th of N parts, of about the same duration
 
@@ -174,7 +174,8 @@ options_agree() {
 	what=$OPT_TARGET
 	[[ $OPT_ACTION != faults ]] || what=faults
 	((${#OPT_SUITES[@]})) || { OPT_SUITES_DEFAULT=1; read -ra OPT_SUITES <<<"${SUITES_OF[$what]}"; }
-	OPT_TIMEOUT=${OPT_TIMEOUT:-$TIMEOUT}
+	# What a debug kernel checks takes it several times as long.
+	OPT_TIMEOUT=${OPT_TIMEOUT:-$((OPT_DEBUG ? 6 * TIMEOUT : TIMEOUT))}
 }
 
 # On the machine itself: one program at a time has the devices.

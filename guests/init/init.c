@@ -456,7 +456,7 @@ static void report_leaks(void)
 	leaks = fopen(KMEMLEAK, "r");
 	while (leaks && fgets(line, sizeof(line), leaks) && lines++ < MAX_SPLAT_LINES) {
 		line[strcspn(line, "\n")] = 0;
-		say("splat kmemleak: %s", line);
+		say("splat kmemleak%s: %s", lines == 1 ? " (of all that this boot ran)" : "", line);
 	}
 	if (leaks)
 		fclose(leaks);
