@@ -15,8 +15,8 @@ suite_as_tap debug --suite uapi --arch x86_64 --debug --test 'races*'
 leak_is_a_failure() {
 	local patch=$ROOT/tests/mutants/iommufd/veventq-read-leaks.patch
 
-	! "$ROOT/run.sh" --results "$OUT/leak" --suite uapi --test 'veventq.veventq.*' --arch x86_64 --debug --patch "$patch" \
-		>"$OUT/leak.output" 2>&1 || { cat "$OUT/leak.output"; return 1; }
+	! "$ROOT/run.sh" --results "$OUT/leak" --suite uapi --test 'veventq.veventq.*' --arch x86_64 \
+		--debug --patch "$patch" >"$OUT/leak.output" 2>&1 || { cat "$OUT/leak.output"; return 1; }
 	jq -e '[.tests[] | select(.outcome == "fail" and (.reason | test("kmemleak")))] | length == 1' \
 		"$OUT/leak/results.json" || { cat "$OUT/leak.output"; return 1; }
 }
