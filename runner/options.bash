@@ -30,7 +30,7 @@ usage() {
 	  --duration SECONDS  of each stress test (default $STRESS_SECONDS), of each test of suite load (default 1)
 	  --repeat N          run everything N times; prints the flake rate
 	  --seed N            seed of everything random (default 0x5eed1234)
-	  --timeout SECONDS   bound of one guest with its reboots (default ; $((6 * TIMEOUT)) with --debug)
+	  --timeout SECONDS   bound of one guest with its reboots (default $TIMEOUT; $((6 * TIMEOUT)) with --debug)
 	  --jobs N            guests at a time (default: one for each CPU)
 	  --shard I/N         the I-th of N parts, of about the same duration
 
