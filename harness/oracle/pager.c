@@ -142,29 +142,41 @@ static int serve_left(struct execution *execution, unsigned int choice, unsigned
 	return rc;
 }
 
-static int serve_new(struct execution *execution, unsigned int choice, unsigned int target,
-		     const struct world_cover *also)
+/*
+ * All that there is, before anything is answered: who waits asks nothing new, so this ends. What
+ * stayed unread in the guest's log would be answered by the hypervisor when its attachment ends,
+ * and read by the guest all the same.
+ */
+static int read_new(struct world *world, struct pager_request *requests, unsigned int *count)
 {
-	struct world *world = &execution->world;
-	struct pager *pager = &execution->pager;
-	struct pager_request request;
 	struct vm_fault fault;
-	int rc;
+	int rc = 0;
 
-	for (unsigned int i = 0; i < PAGER_REQUESTS; i++) {
+	while (*count < PAGER_REQUESTS && !rc) {
 		rc = world_next_fault(world, &fault);
 		if (rc)
 			return rc == -EAGAIN ? 0 : rc;
-		rc = recognise(world, &fault, &request);
-		if (!rc && choose(choice + i) == LEAVE)
-			pager->left[pager->count++] = request;
-		else if (!rc)
-			rc = serve(execution, &request, choose(choice + i),
-				   (target + i) % WORLD_TARGETS, also);
-		if (rc)
-			return rc;
+		rc = recognise(world, &fault, &requests[(*count)++]);
 	}
-	return 0;
+	return rc;
+}
+
+static int serve_new(struct execution *execution, unsigned int choice, unsigned int target,
+		     const struct world_cover *also)
+{
+	struct pager_request requests[PAGER_REQUESTS];
+	struct pager *pager = &execution->pager;
+	unsigned int count = 0;
+	int rc = read_new(&execution->world, requests, &count);
+
+	for (unsigned int i = 0; i < count && !rc; i++) {
+		if (choose(choice + i) == LEAVE)
+			pager->left[pager->count++] = requests[i];
+		else
+			rc = serve(execution, &requests[i], choose(choice + i),
+				   (target + i) % WORLD_TARGETS, also);
+	}
+	return rc;
 }
 
 int pager_round(struct execution *execution, unsigned int choice, unsigned int target,
