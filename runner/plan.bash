@@ -99,7 +99,9 @@ plan_run() {
 
 	PLAN_BROKEN=
 	mkdir -p "$dir/raw" "$dir/console" || die "cannot write $dir"
-	total=$(cut -f 1,6 "$WORK/plan.tsv" | sort -u | wc -l)
+	# A machine with one program only takes no CPU from those that have many.
+	total=$(cut -f 1,3,4,6 "$WORK/plan.tsv" | sort -u | cut -f 1,4 | uniq -d | wc -l)
+	((total)) || total=1
 	shards=$((total < OPT_JOBS ? (OPT_JOBS + total - 1) / total : 1))
 	while IFS=$'\t' read -r machine repeat; do
 		for ((shard = 0; shard < shards; shard++)); do
